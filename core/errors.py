@@ -1,0 +1,98 @@
+"""Errors of the platform's rules and stores; `functions/api/errors.py` gives each its HTTP status."""
+
+from typing import Any
+
+from plugin_sdk.errors import PlatformError
+
+
+class NotFound(PlatformError):
+    """Nothing of that kind and name is visible to this key."""
+
+    code = "not_found"
+
+
+class AlreadyExists(PlatformError):
+    """The name or id is taken."""
+
+    code = "already_exists"
+
+
+class IllegalTransition(PlatformError):
+    """The thing is in a state from which this can't be done."""
+
+    code = "illegal_transition"
+
+
+class InvalidRequest(PlatformError):
+    """A field of the request can't be used; `field` is its path, e.g. `feature_extractor.parameters.threshold`."""
+
+    code = "invalid_request"
+
+    def __init__(self, problem: str, fix: str, field: str = "") -> None:
+        super().__init__(problem, fix)
+        self.args = (problem, fix, field)
+        self.field = field
+
+
+class Unauthorized(PlatformError):
+    """No valid API key came with the request."""
+
+    code = "unauthorized"
+
+
+class Forbidden(PlatformError):
+    """The key is valid and lacks the permission, or a quota is used up."""
+
+    code = "forbidden"
+
+
+class Expired(PlatformError):
+    """An upload's time has passed."""
+
+    code = "expired"
+
+
+class UploadMissing(PlatformError):
+    """The file was never PUT to its presigned URL."""
+
+    code = "upload_missing"
+
+
+class StaleRecord(PlatformError):
+    """Someone else changed the record since it was read."""
+
+    code = "stale_record"
+
+
+class StoreUnavailable(PlatformError):
+    """AWS, or the emulator in its place, does not answer."""
+
+    code = "store_unavailable"
+
+
+class ServingUnavailable(PlatformError):
+    """No replica of the deployment can answer now."""
+
+    code = "serving_unavailable"
+
+
+class SecurityScanFailed(PlatformError):
+    """The scan found forbidden code; `violations` are `{file, line, column, message, severity}`, sorted."""
+
+    code = "security_scan_failed"
+
+    def __init__(self, problem: str, fix: str, violations: list[dict[str, Any]]) -> None:
+        super().__init__(problem, fix)
+        self.args = (problem, fix, violations)
+        self.violations = violations
+
+
+class ManifestRejected(PlatformError):
+    """The manifest breaks rules; `errors` are `{field, message, hint}`, all at once."""
+
+    code = "manifest_rejected"
+
+    def __init__(self, problem: str, fix: str, errors: list[dict[str, Any]]) -> None:
+        super().__init__(problem, fix)
+        self.args = (problem, fix, errors)
+        self.errors = errors

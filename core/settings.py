@@ -1,0 +1,60 @@
+"""Settings: typed, read once at an entry point from OPENPEEK_* variables, passed down."""
+
+from pathlib import Path
+
+from pydantic import PositiveFloat, PositiveInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Where things are and how long they may take; every field is the variable OPENPEEK_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix="OPENPEEK_", frozen=True, use_attribute_docstrings=True)
+
+    aws_endpoint_url: str | None = None
+    """Address of the local emulator; None speaks to AWS itself."""
+
+    aws_region: str = "us-east-1"
+    """Region of every client."""
+
+    table_name: str = "openpeek"
+    """DynamoDB table of all records."""
+
+    plugin_bucket: str = "openpeek-plugins"
+    """S3 bucket of plugin archives; PUTs land under uploads/."""
+
+    object_bucket: str = "openpeek-objects"
+    """S3 bucket of uploaded files."""
+
+    jobs_queue: str = "openpeek-jobs"
+    """SQS queue from which the batch service takes its jobs."""
+
+    data_uri: str = ".openpeek/data"
+    """Root of the Lance datasets: a folder, or s3://bucket/prefix."""
+
+    model_cache: Path | None = None
+    """Hugging Face cache (HF_HOME) that plugins may read; None gives them no models."""
+
+    inspect_function: str | None = None
+    """Name of the Lambda that runs manifests; None uses a plugin host on this machine."""
+
+    serving_url: str = "http://127.0.0.1:8000"
+    """Address of the serving nodes' load balancer: inference, documents and search."""
+
+    scan_wait_s: PositiveFloat = 2.0
+    """Seconds that confirm waits for the scan event before it scans in line."""
+
+    dask_address: str | None = None
+    """Dask scheduler to use; None starts a cluster of processes on this machine."""
+
+    workers: PositiveInt = 2
+    """Worker processes of that cluster."""
+
+    step_timeout_s: PositiveFloat = 600.0
+    """Seconds that one step may take over one batch of rows."""
+
+    inference_timeout_s: PositiveFloat = 60.0
+    """Seconds that one realtime request may take."""
+
+    host_memory_mb: PositiveInt = 4096
+    """Memory that one plugin host may hold."""

@@ -1,0 +1,57 @@
+"""AWS clients, opened one way, and their failures told as ours."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
+
+from core.errors import StoreUnavailable
+from core.settings import Settings
+
+# Signature V4 by name, else an emulator does not enforce the expiry of presigned URLs.
+CONFIG = Config(
+    signature_version="v4",
+    connect_timeout=2,
+    read_timeout=20,
+    max_pool_connections=64,
+    retries={"mode": "standard", "total_max_attempts": 4},
+    parameter_validation=False,
+)
+S3_CONFIG = CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_style": "path"}))
+
+
+def client(service: str, settings: Settings) -> Any:
+    """A boto3 client of `service`, on the emulator where one is set; credentials come from the environment."""
+    local = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} if settings.aws_endpoint_url else {}
+    return boto3.session.Session().client(
+        service,
+        endpoint_url=settings.aws_endpoint_url,
+        region_name=settings.aws_region,
+        config=S3_CONFIG if service == "s3" else CONFIG,
+        **local,
+    )
+
+
+def error_code(error: ClientError) -> str:
+    """The AWS error code, e.g. `ConditionalCheckFailedException`."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def talking_to(service: str) -> Iterator[None]:
+    """Turn a lost connection or a 5xx of `service` into StoreUnavailable; other errors pass."""
+    try:
+        yield
+    except (EndpointConnectionError, HTTPClientError) as error:
+        raise StoreUnavailable(
+            f"{service} does not answer: {error}.",
+            "Run 'mixpeek status', then 'mixpeek up' to start what is down.",
+        ) from error
+    except ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if status >= 500:
+            raise StoreUnavailable(f"{service} failed: {error}.", "Try again in a moment.") from error
+        raise

@@ -1,0 +1,115 @@
+"""Blobs: files in S3, by bucket and key."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from botocore.exceptions import ClientError
+
+from core.errors import NotFound
+from core.stores.aws import error_code, talking_to
+
+MISSING = {"NoSuchKey", "404", "NotFound", "NoSuchBucket"}
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRef:
+    """Where a file lies."""
+
+    bucket: str
+    key: str
+
+    @property
+    def url(self) -> str:
+        """The `s3://` form."""
+        return f"s3://{self.bucket}/{self.key}"
+
+    @classmethod
+    def parse(cls, url: str) -> "BlobRef":
+        """The reference that `url` spells.
+
+        Raises:
+            ValueError: it is no `s3://bucket/key`.
+        """
+        bucket, _, key = url.removeprefix("s3://").partition("/")
+        if not url.startswith("s3://") or not bucket or not key:
+            raise ValueError(f"{url!r} is no s3://bucket/key URL")
+        return cls(bucket, key)
+
+
+@dataclass(frozen=True, slots=True)
+class BlobInfo:
+    """What S3 says of a file."""
+
+    size_bytes: int
+    etag: str
+    content_type: str
+
+
+class Blobs:
+    """S3. Every method raises StoreUnavailable when S3 does not answer, NotFound for a missing file."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def presign_put(self, ref: BlobRef, expires_in_s: int, content_type: str | None = None) -> str:
+        """A URL that takes one PUT of this key until it expires."""
+        params = {"Bucket": ref.bucket, "Key": ref.key} | ({"ContentType": content_type} if content_type else {})
+        return str(self._client.generate_presigned_url("put_object", Params=params, ExpiresIn=expires_in_s))
+
+    def presign_get(self, ref: BlobRef, expires_in_s: int) -> str:
+        """A URL that reads this key until it expires."""
+        params = {"Bucket": ref.bucket, "Key": ref.key}
+        return str(self._client.generate_presigned_url("get_object", Params=params, ExpiresIn=expires_in_s))
+
+    def put(self, ref: BlobRef, data: bytes | BinaryIO, content_type: str = "application/octet-stream") -> None:
+        """Write the file, over any that is there."""
+        with talking_to("S3"):
+            self._client.put_object(Bucket=ref.bucket, Key=ref.key, Body=data, ContentType=content_type)
+
+    def head(self, ref: BlobRef) -> BlobInfo:
+        """Size, ETag and content type."""
+        with talking_to("S3"), _missing(ref):
+            answer = self._client.head_object(Bucket=ref.bucket, Key=ref.key)
+        return BlobInfo(answer["ContentLength"], answer["ETag"].strip('"'), answer.get("ContentType", ""))
+
+    def get(self, ref: BlobRef, max_bytes: int | None = None) -> bytes:
+        """The file's bytes, or only its first `max_bytes`."""
+        part = {"Range": f"bytes=0-{max_bytes - 1}"} if max_bytes else {}
+        with talking_to("S3"), _missing(ref):
+            body: bytes = self._client.get_object(Bucket=ref.bucket, Key=ref.key, **part)["Body"].read()
+        return body
+
+    def copy(self, source: BlobRef, target: BlobRef) -> None:
+        """Copy within S3."""
+        with talking_to("S3"), _missing(source):
+            self._client.copy_object(
+                CopySource={"Bucket": source.bucket, "Key": source.key}, Bucket=target.bucket, Key=target.key
+            )
+
+    def delete(self, ref: BlobRef) -> None:
+        """Delete the file, if it is there."""
+        with talking_to("S3"):
+            self._client.delete_object(Bucket=ref.bucket, Key=ref.key)
+
+    def each(self, bucket: str, prefix: str) -> Iterator[BlobRef]:
+        """Every file under `prefix`."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        with talking_to("S3"):
+            for page in pages:
+                for item in page.get("Contents", ()):
+                    yield BlobRef(bucket, item["Key"])
+
+
+class _missing:
+    """Turns S3's many words for a missing file into NotFound."""
+
+    def __init__(self, ref: BlobRef) -> None:
+        self._ref = ref
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _tb: object) -> None:
+        if isinstance(error, ClientError) and error_code(error) in MISSING:
+            raise NotFound(f"There is no file at {self._ref.url}.", "Upload it first.") from error

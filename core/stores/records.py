@@ -1,0 +1,304 @@
+"""Records: JSON bodies in one DynamoDB table, created and changed by conditional writes.
+
+An item is `{pk, sk, version, body, expires_at?, index_pk?, index_sk?}`; `body` is orjson, so that reading a page costs
+one parse a record. Expired items are filtered here, since DynamoDB deletes them only some time later. Counters are
+items of their own with one number attribute each, changed by ADD.
+"""
+
+import base64
+import binascii
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from botocore.exceptions import ClientError
+
+from core.errors import AlreadyExists, InvalidRequest, StaleRecord, StoreUnavailable
+from core.stores.aws import error_code, talking_to
+
+INDEX = "by_index"
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record to be written. `index` is its place in the sparse index that services read across tenants."""
+
+    pk: str
+    sk: str
+    body: Body
+    index: tuple[str, str] | None = None
+    expires_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record(Entry):
+    """A record as read, with the version that `replace` holds against the table's."""
+
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Records in key order, and where to go on; None at the end."""
+
+    records: list[Record]
+    cursor: str | None
+
+
+class Records:
+    """The one table. Every method raises StoreUnavailable when DynamoDB does not answer."""
+
+    def __init__(self, client: Any, table_name: str) -> None:
+        self._client, self._table = client, table_name
+
+    def get(self, pk: str, sk: str) -> Record | None:
+        """The record, or None; strongly consistent."""
+        with talking_to("DynamoDB"):
+            answer = self._client.get_item(TableName=self._table, Key=_key(pk, sk), ConsistentRead=True)
+        return _live(answer.get("Item"))
+
+    def get_many(self, keys: Sequence[tuple[str, str]]) -> list[Record]:
+        """The records of `keys`, in that order, missing ones left out; 100 a call."""
+        found: dict[tuple[str, str], Record] = {}
+        for chunk in chunks(list(dict.fromkeys(keys)), 100):
+            request: Any = {self._table: {"Keys": [_key(*k) for k in chunk], "ConsistentRead": True}}
+            while request:
+                with talking_to("DynamoDB"):
+                    answer = self._client.batch_get_item(RequestItems=request)
+                for item in answer["Responses"].get(self._table, ()):
+                    if record := _live(item):
+                        found[record.pk, record.sk] = record
+                request = answer.get("UnprocessedKeys")
+        return [found[k] for k in keys if k in found]
+
+    def create(self, entry: Entry) -> Record:
+        """Write a record that must not exist.
+
+        Raises:
+            AlreadyExists: a live record has this key.
+        """
+        try:
+            with talking_to("DynamoDB"):
+                self._client.put_item(TableName=self._table, Item=_item(entry, 1), **_absent())
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                raise AlreadyExists(f"{entry.sk} exists.", "Use another name.") from error
+            raise
+        return Record(entry.pk, entry.sk, entry.body, entry.index, entry.expires_at)
+
+    def create_all(self, entries: Sequence[Entry]) -> None:
+        """Write up to 100 records that must not exist: all or none.
+
+        Raises:
+            AlreadyExists: one of them does; its `problem` begins with that record's sort key.
+        """
+        puts = [{"Put": {"TableName": self._table, "Item": _item(e, 1), **_absent()}} for e in entries]
+        try:
+            with talking_to("DynamoDB"):
+                self._client.transact_write_items(TransactItems=puts)
+        except ClientError as error:
+            if error_code(error) != "TransactionCanceledException":
+                raise
+            reasons = error.response.get("CancellationReasons", [])
+            taken = [e.sk for e, r in zip(entries, reasons, strict=False) if r.get("Code") == "ConditionalCheckFailed"]
+            raise AlreadyExists(f"{(taken or ['A record'])[0]} exists.", "Use another name.") from error
+
+    def put_many(self, entries: Sequence[Entry]) -> None:
+        """Write records whether or not they exist, 25 a call, until all are taken."""
+        for chunk in chunks(entries, 25):
+            self._write([{"PutRequest": {"Item": _item(e, 1)}} for e in chunk])
+
+    def replace(self, record: Record, body: Body, *, index: tuple[str, str] | None = None) -> Record:
+        """Write `body` over `record` as it was read; `index` moves it in the index (None leaves it where it is).
+
+        Raises:
+            StaleRecord: someone changed or deleted it since.
+        """
+        entry = Entry(record.pk, record.sk, body, index or record.index, record.expires_at)
+        try:
+            with talking_to("DynamoDB"):
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=_item(entry, record.version + 1),
+                    ConditionExpression="version = :v",
+                    ExpressionAttributeValues={":v": {"N": str(record.version)}},
+                )
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                raise StaleRecord(f"{record.sk} was changed by someone else.", "Read it again and retry.") from error
+            raise
+        return Record(entry.pk, entry.sk, body, entry.index, entry.expires_at, record.version + 1)
+
+    def update(self, pk: str, sk: str, change: Callable[[Body], Body | None], *, attempts: int = 100) -> Record | None:
+        """Apply `change` to the body, again and again until nobody interferes.
+
+        `change` gets a body of its own and returns the new one, or None to leave the record as it is. None comes back
+        when there is no such record.
+        """
+        for attempt in range(attempts):
+            record = self.get(pk, sk)
+            if record is None:
+                return None
+            body = change(orjson.loads(orjson.dumps(record.body)))
+            if body is None:
+                return record
+            try:
+                return self.replace(record, body)
+            except StaleRecord:
+                time.sleep(min(0.001 * 2 ** min(attempt, 6), 0.05))
+        raise StoreUnavailable(f"{sk} is changed by too many at once.", "Try again in a moment.")
+
+    def delete(self, pk: str, sk: str) -> bool:
+        """Delete the record; whether there was one."""
+        with talking_to("DynamoDB"):
+            answer = self._client.delete_item(TableName=self._table, Key=_key(pk, sk), ReturnValues="ALL_OLD")
+        return bool(answer.get("Attributes"))
+
+    def delete_many(self, keys: Sequence[tuple[str, str]]) -> None:
+        """Delete records, 25 a call, until all are gone."""
+        for chunk in chunks(keys, 25):
+            self._write([{"DeleteRequest": {"Key": _key(*k)}} for k in chunk])
+
+    def query(
+        self, pk: str, *, prefix: str = "", limit: int = 100, cursor: str | None = None, newest_first: bool = False
+    ) -> Page:
+        """Up to `limit` records of one partition key whose sort key begins with `prefix`, in key order."""
+        names = {"pk": "pk", "sk": "sk"}
+        return self._page(names, pk, prefix, limit, cursor, newest_first)
+
+    def query_index(self, index_pk: str, *, prefix: str = "", limit: int = 100, cursor: str | None = None) -> Page:
+        """Like `query`, over the sparse index that crosses tenants: for services, never for a request."""
+        return self._page({"pk": "index_pk", "sk": "index_sk"}, index_pk, prefix, limit, cursor, False)
+
+    def each(self, pk: str, *, prefix: str = "", page_size: int = 1000) -> Iterator[Record]:
+        """Every record of one partition key, read page by page."""
+        cursor = None
+        while True:
+            page = self.query(pk, prefix=prefix, limit=page_size, cursor=cursor)
+            yield from page.records
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    def add(self, pk: str, sk: str, deltas: Mapping[str, int]) -> dict[str, int]:
+        """Add to a counter item's numbers in one step, and return them all."""
+        names = {f"#{i}": name for i, name in enumerate(deltas)}
+        with talking_to("DynamoDB"):
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key=_key(pk, sk),
+                UpdateExpression="ADD " + ", ".join(f"#{i} :{i}" for i in range(len(deltas))),
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues={f":{i}": {"N": str(d)} for i, d in enumerate(deltas.values())},
+                ReturnValues="ALL_NEW",
+            )
+        return _numbers(answer["Attributes"])
+
+    def counters(self, pk: str, sk: str) -> dict[str, int]:
+        """A counter item's numbers; empty before the first `add`."""
+        with talking_to("DynamoDB"):
+            answer = self._client.get_item(TableName=self._table, Key=_key(pk, sk), ConsistentRead=True)
+        return _numbers(answer.get("Item", {}))
+
+    def _page(
+        self, names: Mapping[str, str], pk: str, prefix: str, limit: int, cursor: str | None, newest_first: bool
+    ) -> Page:
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "KeyConditionExpression": "#pk = :pk" + (" AND begins_with(#sk, :sk)" if prefix else ""),
+            "ExpressionAttributeNames": {"#pk": names["pk"]} | ({"#sk": names["sk"]} if prefix else {}),
+            "ExpressionAttributeValues": {":pk": {"S": pk}} | ({":sk": {"S": prefix}} if prefix else {}),
+            "ScanIndexForward": not newest_first,
+            "Limit": limit + 1,
+        }
+        if names["pk"] == "pk":
+            request["ConsistentRead"] = True
+        else:
+            request["IndexName"] = INDEX
+        if cursor:
+            request["ExclusiveStartKey"] = _decode_cursor(cursor, pk, names)
+        found: list[Record] = []
+        while len(found) <= limit:
+            with talking_to("DynamoDB"):
+                answer = self._client.query(**request)
+            found += [r for r in map(_live, answer["Items"]) if r]
+            if not answer.get("LastEvaluatedKey"):
+                break
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        records = found[:limit]
+        more = len(found) > limit and bool(records)
+        return Page(records, _encode_cursor(records[-1], names) if more else None)
+
+    def _write(self, requests: list[Any]) -> None:
+        pending: Any = {self._table: requests}
+        wait_s = 0.01
+        while pending:
+            with talking_to("DynamoDB"):
+                pending = self._client.batch_write_item(RequestItems=pending).get("UnprocessedItems")
+            if pending:
+                time.sleep(wait_s)
+                wait_s = min(wait_s * 2, 1.0)
+
+
+def chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """`items` in runs of at most `size`."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _absent() -> dict[str, Any]:
+    return {
+        "ConditionExpression": "attribute_not_exists(pk) OR (attribute_exists(expires_at) AND expires_at < :now)",
+        "ExpressionAttributeValues": {":now": {"N": str(int(time.time()))}},
+    }
+
+
+def _key(pk: str, sk: str) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def _item(entry: Entry, version: int) -> dict[str, Any]:
+    item = _key(entry.pk, entry.sk) | {"version": {"N": str(version)}, "body": {"B": orjson.dumps(entry.body)}}
+    if entry.index:
+        item |= {"index_pk": {"S": entry.index[0]}, "index_sk": {"S": entry.index[1]}}
+    if entry.expires_at is not None:
+        item["expires_at"] = {"N": str(entry.expires_at)}
+    return item
+
+
+def _live(item: Mapping[str, Any] | None) -> Record | None:
+    if not item or "body" not in item:
+        return None
+    expires_at = int(item["expires_at"]["N"]) if "expires_at" in item else None
+    if expires_at is not None and expires_at < time.time():
+        return None
+    index = (item["index_pk"]["S"], item["index_sk"]["S"]) if "index_pk" in item else None
+    body = orjson.loads(item["body"]["B"])
+    return Record(item["pk"]["S"], item["sk"]["S"], body, index, expires_at, int(item["version"]["N"]))
+
+
+def _numbers(item: Mapping[str, Any]) -> dict[str, int]:
+    return {k: int(v["N"]) for k, v in item.items() if "N" in v}
+
+
+def _encode_cursor(record: Record, names: Mapping[str, str]) -> str:
+    place = [record.pk, record.sk, *(record.index or ())] if names["pk"] != "pk" else [record.sk]
+    return base64.urlsafe_b64encode(orjson.dumps(place)).decode().rstrip("=")
+
+
+def _decode_cursor(cursor: str, pk: str, names: Mapping[str, str]) -> dict[str, Any]:
+    """A forged cursor can move within `pk` only: the partition key always comes from the caller."""
+    try:
+        place = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if names["pk"] == "pk":
+            (sk,) = place
+            return _key(pk, str(sk))
+        own_pk, own_sk, _, index_sk = place
+        return _key(str(own_pk), str(own_sk)) | {"index_pk": {"S": pk}, "index_sk": {"S": str(index_sk)}}
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise InvalidRequest(
+            f"cursor is {cursor[:40]!r}, which this list did not give.", "Pass the next_cursor as it came.", "cursor"
+        ) from error

@@ -1,0 +1,38 @@
+"""Who asks, and the part of every store that is theirs: each key starts with the organization's id."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One namespace of one organization: the only way to form a record key or an archive path for its things."""
+
+    org_id: str
+    namespace_id: str
+
+    def key(self, kind: str, *parts: str) -> str:
+        """Partition key of `kind` in this namespace, e.g. `org_1#ns_2#object#bkt_3`."""
+        return "#".join((self.org_id, self.namespace_id, kind, *parts))
+
+    @property
+    def prefix(self) -> str:
+        """Where this namespace's files live in S3 and on disk, e.g. `org_1/ns_2`."""
+        return f"{self.org_id}/{self.namespace_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The holder of a valid API key."""
+
+    org_id: str
+    user_id: str
+    key_id: str
+    permissions: frozenset[str] = field(default_factory=frozenset)
+
+    def scope(self, namespace_id: str) -> Scope:
+        """One of the organization's own namespaces; whether it exists is the caller's to check."""
+        return Scope(self.org_id, namespace_id)
+
+    def org_key(self, kind: str, *parts: str) -> str:
+        """Partition key of something that belongs to the organization as a whole."""
+        return "#".join((self.org_id, kind, *parts))
