@@ -20,9 +20,14 @@ class PlatformError(Exception):
 
 
 class InvalidArchive(PlatformError):
-    """The uploaded file is no plugin archive, or could write outside its folder."""
+    """The uploaded file is no plugin archive, or could write outside its folder; `entry` is the name at fault."""
 
     code = "invalid_archive"
+
+    def __init__(self, problem: str, fix: str, entry: str = "") -> None:
+        super().__init__(problem, fix)
+        self.args = (problem, fix, entry)
+        self.entry = entry
 
 
 class InvalidManifest(PlatformError):
@@ -65,3 +70,20 @@ class PluginRaised(PlatformError):
         super().__init__(problem, fix)
         self.args = (problem, fix, traceback)
         self.traceback = traceback
+
+
+class InvalidParameters(PlatformError):
+    """A parameter breaks the plugin's schema; `field` is its dotted path."""
+
+    code = "invalid_parameters"
+
+    def __init__(self, problem: str, fix: str, field: str = "") -> None:
+        super().__init__(problem, fix)
+        self.args = (problem, fix, field)
+        self.field = field
+
+
+class InvalidRealtime(PlatformError):
+    """The plugin's realtime.py has no handler that can be used, or the handler's answer is no answer."""
+
+    code = "invalid_realtime"
