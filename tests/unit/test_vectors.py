@@ -1,0 +1,289 @@
+"""Vectors: whole commits, replacement of what a blob gave before, reads by id, filter, order and distance."""
+
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from core.document_schema import document_schema
+from core.errors import InvalidRequest, NotFound
+from core.stores.vectors import DocumentTable, Vectors
+from core.tenancy import Scope
+from plugin_sdk.manifest import Feature, Manifest
+
+SCOPE = Scope("org_a", "ns_a")
+MANIFEST = Manifest(
+    name="words",
+    version="1.0.0",
+    output_schema={
+        "properties": {
+            "embedding": {"type": "array", "items": {"type": "number"}},
+            "label": {"type": "string"},
+            "length": {"type": "integer"},
+            "tags": {"type": "array", "items": {"type": "string"}},
+            "facts": {"type": "object"},
+        }
+    },
+    features=[Feature(feature_name="words_embedding", embedding_dim=3)],
+)
+SCHEMA = document_schema(MANIFEST, {"properties": {"text": {"type": "text"}}})
+
+
+@pytest.fixture
+def vectors(tmp_path: Path) -> Vectors:
+    return Vectors(str(tmp_path))
+
+
+@pytest.fixture
+def table(vectors: Vectors) -> DocumentTable:
+    return vectors.create(SCOPE, "col_1", SCHEMA)
+
+
+def rows(*ids: str, blob: str | None = None, **values: Any) -> pa.Table:
+    base = {"collection_id": "col_1", "object_id": "obj", "words_embedding": [1.0, 0.0, 0.0], "label": "x", **values}
+    return pa.Table.from_pylist([base | {"document_id": i, "blob_id": blob or f"blob_{i}"} for i in ids], SCHEMA)
+
+
+def write(table: DocumentTable, *parts: pa.Table) -> int:
+    fragments = [f for part in parts for f in table.write_fragments(part)]
+    return table.commit(fragments, [b for part in parts for b in part["blob_id"].to_pylist()])
+
+
+def test_fragments_are_invisible_until_their_group_is_committed(table: DocumentTable) -> None:
+    fragments = [*table.write_fragments(rows("a", "b")), *table.write_fragments(rows("c"))]
+
+    assert table.count() == 0
+    version = table.version
+    table.commit(fragments)
+
+    assert (table.count(), table.version) == (3, version + 1)
+
+
+def test_a_second_run_replaces_what_the_blobs_gave_before_in_one_version(table: DocumentTable) -> None:
+    write(table, rows("d", "d_1", "d_2", blob="blob_1"), rows("e"))
+    version = table.version
+
+    replaced = write(table, rows("d", "d_1", blob="blob_1", label="new"))
+
+    assert replaced == 3
+    assert table.version == version + 1
+    assert [d["document_id"] for d in table.list().documents] == ["d", "d_1", "e"]
+    assert [d["label"] for d in table.list().documents] == ["new", "new", "x"]
+
+
+def test_a_blob_that_gives_nothing_any_more_loses_its_documents(table: DocumentTable) -> None:
+    write(table, rows("a"), rows("b"))
+
+    assert table.commit([], ["blob_a"]) == 1
+    assert [d["document_id"] for d in table.list().documents] == ["b"]
+
+
+def test_index_survives_replacement_and_new_fragments(table: DocumentTable) -> None:
+    write(table, rows(*(f"d{i:03d}" for i in range(200))))
+    table.index()
+    write(table, rows("d007", label="again"), rows("zz"))
+    table.index()
+
+    assert [d["label"] for d in table.get(["zz", "d007", "d008", "none"])] == ["x", "again", "x"]
+
+
+def test_another_process_sees_a_commit_at_its_next_read(vectors: Vectors, table: DocumentTable, tmp_path: Path) -> None:
+    reader = vectors.open(SCOPE, "col_1")
+    assert reader.count() == 0
+
+    process = multiprocessing.get_context("spawn").Process(target=write_elsewhere, args=(str(tmp_path),))
+    process.start()
+    process.join()
+
+    assert process.exitcode == 0
+    assert reader.count() == 2
+
+
+def write_elsewhere(root: str) -> None:
+    write(Vectors(root).open(SCOPE, "col_1"), rows("a", "b"))
+
+
+def test_pages_follow_the_cursor_through_every_document_once(table: DocumentTable) -> None:
+    write(table, rows(*(f"d{i}" for i in range(7))))
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = table.list(limit=3, cursor=cursor)
+        seen += [d["document_id"] for d in page.documents]
+        cursor = page.cursor
+        if cursor is None:
+            break
+
+    assert seen == [f"d{i}" for i in range(7)]
+
+
+def test_sorted_pages_go_by_the_field_and_then_by_id(table: DocumentTable) -> None:
+    write(table, rows("a", "b", length=1), rows("c", length=5), rows("d", length=3))
+
+    first = table.list(limit=2, sort=("length", True))
+    second = table.list(limit=2, sort=("length", True), cursor=first.cursor)
+
+    assert [d["document_id"] for d in first.documents + second.documents] == ["c", "d", "a", "b"]
+    assert second.cursor is None
+
+
+def test_documents_come_back_as_json_values_without_numbers_of_vectors(table: DocumentTable) -> None:
+    write(table, rows("a", facts='{"n": 1}', tags=["t"], _extra='{"colour": "red"}'))
+
+    (document,) = table.get(["a"])
+    (whole,) = table.get(["a"], vectors=True)
+
+    assert document["facts"] == {"n": 1}
+    assert document["tags"] == ["t"]
+    assert document["colour"] == "red"
+    assert "words_embedding" not in document and "_extra" not in document
+    assert whole["words_embedding"] == [1.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ({"AND": [{"field": "label", "operator": "eq", "value": "it's"}]}, ["b"]),
+        ({"AND": [{"field": "label", "operator": "ne", "value": "it's"}]}, ["a", "c"]),
+        ({"OR": [{"field": "length", "value": 1}, {"field": "length", "operator": "gte", "value": 9}]}, ["a", "c"]),
+        ({"NOT": [{"field": "length", "value": 1}]}, ["b", "c"]),
+        ({"AND": [{"field": "label", "operator": "in", "value": ["it's", "Big Dog"]}]}, ["a", "b"]),
+        ({"AND": [{"field": "label", "operator": "nin", "value": ["it's"]}]}, ["a", "c"]),
+        ({"AND": [{"field": "label", "operator": "contains", "value": "BIG"}]}, ["a"]),
+        ({"AND": [{"field": "label", "operator": "contains", "value": "BIG"}], "case_sensitive": True}, []),
+        ({"AND": [{"field": "label", "operator": "starts_with", "value": "it"}]}, ["b"]),
+        ({"AND": [{"field": "label", "operator": "ends_with", "value": "dog"}]}, ["a"]),
+        ({"AND": [{"field": "label", "operator": "regex", "value": "^b.g "}]}, ["a"]),
+        ({"AND": [{"field": "label", "operator": "text", "value": "dog big"}]}, ["a"]),
+        ({"AND": [{"field": "label", "operator": "is_null", "value": True}]}, ["c"]),
+        ({"AND": [{"field": "label", "operator": "exists", "value": True}]}, ["a", "b"]),
+        ({"AND": [{"field": "tags", "operator": "contains", "value": "t1"}]}, ["a"]),
+        ({"AND": [{"field": "tags", "operator": "in", "value": ["t1", "t2"]}]}, ["a", "b"]),
+        ({"AND": [{"field": "created_at", "operator": "lt", "value": "2026-02-01T00:00:00Z"}]}, ["a"]),
+        ({"metadata.length": 1}, ["a"]),
+        ({}, ["a", "b", "c"]),
+    ],
+)
+def test_filters_select_documents(table: DocumentTable, filters: dict[str, Any], found: list[str]) -> None:
+    from datetime import UTC, datetime
+
+    january, march = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
+    write(
+        table,
+        rows("a", label="Big Dog", length=1, tags=["t1"], created_at=january),
+        rows("b", label="it's", length=5, tags=["t2"], created_at=march),
+        rows("c", label=None, length=9),
+    )
+
+    assert [d["document_id"] for d in table.list(filters).documents] == found
+    assert table.count(filters) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("filters", "problem"),
+    [
+        ({"AND": [{"field": "label` OR 1=1 --", "value": "x"}]}, "there is no field"),
+        ({"AND": [{"field": "length", "value": "1 OR true"}]}, "the field holds int64"),
+        ({"AND": [{"field": "label", "operator": "drop", "value": "x"}]}, "operator is 'drop'"),
+        ({"AND": [{"field": "label", "operator": "in", "value": "x"}]}, "is no list"),
+        ({"AND": [{"field": "facts", "value": "x"}]}, "holds JSON"),
+        ({"XOR": [], "AND": []}, "unknown keys"),
+    ],
+)
+def test_a_filter_that_does_not_fit_the_schema_is_refused(
+    table: DocumentTable, filters: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=problem):
+        table.list(filters)
+
+
+def test_quotes_in_values_stay_values(table: DocumentTable) -> None:
+    write(table, rows("a"), rows("b", label="x' OR '1'='1"))
+
+    assert table.count({"label": "x' OR '1'='1"}) == 1
+
+
+def test_search_gives_the_nearest_first_with_higher_scores_for_nearer(table: DocumentTable) -> None:
+    write(
+        table,
+        rows("same", words_embedding=[1.0, 0.0, 0.0]),
+        rows("near", words_embedding=[1.0, 1.0, 0.0]),
+        rows("far", words_embedding=[-1.0, 0.0, 0.0], label="y"),
+        rows("none", words_embedding=None),
+    )
+    query = [1.0, 0.0, 0.0]
+
+    cosine = table.search(query, "words_embedding", 10)
+    assert [d["document_id"] for d in cosine] == ["same", "near", "far"]
+    assert [round(d["_score"], 4) for d in cosine] == [1.0, 0.7071, -1.0]
+    euclid = table.search(query, "words_embedding", 10, "euclid")
+    assert [round(d["_score"], 4) for d in euclid] == [1.0, 0.5, 0.3333]
+    dot = table.search(query, "words_embedding", 10, "dot")
+    assert {d["document_id"]: d["_score"] for d in dot} == {"same": 1.0, "near": 1.0, "far": -1.0}
+
+
+def test_search_filters_before_it_ranks(table: DocumentTable) -> None:
+    write(table, rows(*(f"d{i}" for i in range(50))), rows("far", words_embedding=[-1.0, 0.0, 0.0], label="y"))
+
+    (found,) = table.search([1.0, 0.0, 0.0], "words_embedding", 1, filters={"label": "y"})
+
+    assert found["document_id"] == "far"
+
+
+def test_search_names_the_length_that_the_vector_must_have(table: DocumentTable) -> None:
+    with pytest.raises(InvalidRequest, match="'words_embedding' has 3 numbers"):
+        table.search([1.0], "words_embedding", 5)
+    with pytest.raises(InvalidRequest, match="The collection has words_embedding"):
+        table.search([1.0], "other", 5)
+
+
+def test_update_sets_fields_and_refuses_what_does_not_fit(table: DocumentTable) -> None:
+    write(table, rows("a", "b"))
+
+    assert table.update(["a"], {"label": "it's", "length": 4, "facts": {"k": [1]}, "tags": ["p", "q"]}) == 1
+
+    a, b = table.get(["a", "b"])
+    assert (a["label"], a["length"], a["facts"], a["tags"]) == ("it's", 4, {"k": [1]}, ["p", "q"])
+    assert b["label"] == "x"
+    with pytest.raises(InvalidRequest, match="the field holds int64"):
+        table.update(["a"], {"length": "many"})
+    with pytest.raises(InvalidRequest, match="can't be changed"):
+        table.update(["a"], {"document_id": "z"})
+
+
+def test_delete_by_id_and_by_filter(table: DocumentTable) -> None:
+    write(table, rows("a", "b"), rows("c", label="y"))
+
+    assert table.delete(["a", "unknown"]) == 1
+    assert table.delete_where({"label": "y"}) == 1
+    assert [d["document_id"] for d in table.list().documents] == ["b"]
+    with pytest.raises(InvalidRequest, match="The filter is empty"):
+        table.delete_where({})
+
+
+def test_create_widens_a_table_by_new_columns(vectors: Vectors, table: DocumentTable) -> None:
+    write(table, rows("a"))
+
+    wider = vectors.create(SCOPE, "col_1", document_schema(MANIFEST, {"properties": {"price": {"type": "number"}}}))
+
+    assert "price" in wider.schema.names
+    assert wider.get(["a"])[0]["price"] is None
+
+
+def test_a_dropped_collection_has_no_documents(vectors: Vectors, table: DocumentTable) -> None:
+    write(table, rows("a"))
+
+    assert vectors.drop(SCOPE, "col_1")
+    assert not vectors.drop(SCOPE, "col_1")
+    with pytest.raises(NotFound, match="col_1 has no documents"):
+        vectors.open(SCOPE, "col_1")
+    assert vectors.create(SCOPE, "col_1", SCHEMA).count() == 0
+
+
+def test_tenants_have_datasets_of_their_own(vectors: Vectors, table: DocumentTable) -> None:
+    write(table, rows("a"))
+
+    with pytest.raises(NotFound):
+        vectors.open(Scope("org_b", "ns_a"), "col_1")
