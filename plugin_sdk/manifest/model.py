@@ -1,8 +1,13 @@
-"""The manifest: what a plugin accepts, produces and needs, as data that the platform can keep."""
+"""A manifest as inspected: plain data, schemas as JSON Schemas, names and versions normalised."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from plugin_sdk.manifest.issues import Issue
+from plugin_sdk.manifest.names import plugin_id
+from plugin_sdk.manifest.parameters import validate_parameters
 
 
 class Feature(BaseModel):
@@ -29,7 +34,7 @@ class ComputeProfile(BaseModel):
 
 
 class Manifest(BaseModel):
-    """A manifest as inspected: schemas are JSON Schemas, names and versions normalised."""
+    """A manifest that passed every rule; `warnings` is what its author should still know."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -47,11 +52,12 @@ class Manifest(BaseModel):
     compute_profile: ComputeProfile | None = None
     feature_uri: str | None = None
     has_realtime: bool = False
+    warnings: list[Issue] = []
 
     @property
     def plugin_id(self) -> str:
         """`my_extractor_1_0_0`."""
-        return f"{self.name}_{self.version.replace('.', '_')}"
+        return plugin_id(self.name, self.version)
 
     @property
     def uri(self) -> str:
@@ -60,7 +66,19 @@ class Manifest(BaseModel):
 
     def output_field(self, feature_name: str) -> str:
         """The output-schema property that holds this feature: its own name, or that without the extractor's prefix."""
-        properties = self.output_schema.get("properties", {})
-        if feature_name in properties:
-            return feature_name
-        return feature_name.removeprefix(f"{self.name}_")
+        return output_field(self.name, feature_name, self.output_schema)
+
+    def validate_params(self, params: Mapping[str, Any] | None) -> dict[str, Any]:
+        """`params` with the schema's defaults filled in; with no parameter schema, as they are.
+
+        Raises:
+            InvalidParameters: a value breaks the schema, or a key is unknown; names the first such key.
+        """
+        return validate_parameters(self.parameter_schema, params or {})
+
+
+def output_field(extractor_name: str, feature_name: str, output_schema: Mapping[str, Any]) -> str:
+    """See `Manifest.output_field`; the answer need not be in the schema."""
+    if feature_name in output_schema.get("properties", {}):
+        return feature_name
+    return feature_name.removeprefix(f"{extractor_name}_")
