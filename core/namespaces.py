@@ -1,8 +1,16 @@
 """Namespace: a tenant's space, which holds its buckets, collections, plugins and retrievers."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from core.builtins import BUILTINS
+from core.errors import AlreadyExists, InvalidRequest, NotFound
+from core.ids import new_id
+from core.names import check_name
 from core.noun import Noun
+from core.stores import Stores
+from core.stores.records import Body, Entry
+from core.tenancy import Principal
 
 
 class Namespace(Noun):
@@ -15,3 +23,117 @@ class Namespace(Noun):
     feature_extractors: list[dict[str, Any]] = []
     payload_indexes: list[dict[str, Any]] | None = None
     auto_create_indexes: bool = False
+
+
+def create_namespace(stores: Stores, principal: Principal, name: str, **fields: Any) -> Namespace:
+    """A new namespace; its name is the organization's only one.
+
+    Raises:
+        AlreadyExists: the name is taken.
+    """
+    namespace = Namespace(namespace_id=new_id("ns"), namespace_name=_checked(name), **fields)
+    try:
+        stores.records.create_all([_entry(principal, namespace), _named(principal, namespace)])
+    except AlreadyExists as error:
+        raise _taken(name) from error
+    return namespace
+
+
+def find_namespace(stores: Stores, principal: Principal, identifier: str) -> Namespace:
+    """The namespace of this id or name.
+
+    Raises:
+        NotFound: the organization has none, or the key may not enter it.
+    """
+    namespace = _by_id(stores, principal, identifier) or _by_name(stores, principal, identifier)
+    hidden = namespace and principal.namespaces is not None and namespace.namespace_id not in principal.namespaces
+    if namespace is None or hidden:
+        raise NotFound(
+            f"There is no namespace {identifier[:100]!r}.", "List your namespaces to see their names and ids."
+        )
+    return namespace
+
+
+def each_namespace(stores: Stores, principal: Principal) -> Iterator[Namespace]:
+    """The organization's namespaces that the key may enter, oldest first."""
+    found = [Namespace.model_validate(r.body) for r in stores.records.each(principal.org_key("namespace"))]
+    for namespace in sorted(found, key=lambda n: (n.created_at, n.namespace_id)):
+        if principal.namespaces is None or namespace.namespace_id in principal.namespaces:
+            yield namespace
+
+
+def change_namespace(stores: Stores, principal: Principal, namespace: Namespace, **fields: Any) -> Namespace:
+    """The namespace with these fields changed; a new name must be free."""
+    old, new = namespace.namespace_name, fields.get("namespace_name", namespace.namespace_name)
+    if new != old:
+        _checked(new)
+        try:
+            stores.records.create(_named(principal, namespace.changed(namespace_name=new)))
+        except AlreadyExists as error:
+            raise _taken(new) from error
+    record = stores.records.update(
+        principal.org_key("namespace"),
+        namespace.namespace_id,
+        lambda body: Namespace.model_validate(body).changed(**fields).body(),
+    )
+    if record is None:
+        raise NotFound(f"Namespace {old!r} was deleted meanwhile.", "Create it again.")
+    if new != old:
+        stores.records.delete(principal.org_key("namespace_name"), old)
+    return Namespace.model_validate(record.body)
+
+
+def check_extractors(extractors: Sequence[Body]) -> None:
+    """Let pass extractors that every installation knows.
+
+    Raises:
+        InvalidRequest: one is unknown; the message lists those that are known.
+    """
+    for i, extractor in enumerate(extractors):
+        builtin = BUILTINS.get(extractor["feature_extractor_name"])
+        if builtin is None or extractor["version"] != builtin.manifest.version:
+            known = ", ".join(f"{b.manifest.name}@{b.manifest.version}" for b in BUILTINS.values())
+            raise InvalidRequest(
+                f"There is no extractor {extractor['feature_extractor_name']!r} at version {extractor['version']!r}.",
+                f"Known are {known}; a plugin of your own joins its namespace when it is published.",
+                f"feature_extractors[{i}]",
+            )
+
+
+def with_ids(extractors: Sequence[Body]) -> list[Body]:
+    """Feature extractors as the API answers them: `feature_extractor_id` is `{name}_{version}`."""
+    return [
+        e | {"feature_extractor_id": f"{e['feature_extractor_name']}_{e['version'].replace('.', '_')}"}
+        for e in extractors
+    ]
+
+
+def _checked(name: str) -> str:
+    return check_name(name, "namespace_name", "ns")
+
+
+def _taken(name: str) -> AlreadyExists:
+    return AlreadyExists(f"Your organization has a namespace {name!r}.", "Use another name, or that namespace.")
+
+
+def _by_id(stores: Stores, principal: Principal, identifier: str) -> Namespace | None:
+    if not identifier.startswith("ns_") or len(identifier) > 128:
+        return None
+    record = stores.records.get(principal.org_key("namespace"), identifier)
+    return Namespace.model_validate(record.body) if record else None
+
+
+def _by_name(stores: Stores, principal: Principal, identifier: str) -> Namespace | None:
+    if not identifier or len(identifier) > 128:
+        return None
+    pointer = stores.records.get(principal.org_key("namespace_name"), identifier)
+    return _by_id(stores, principal, pointer.body["namespace_id"]) if pointer else None
+
+
+def _entry(principal: Principal, namespace: Namespace) -> Entry:
+    return Entry(principal.org_key("namespace"), namespace.namespace_id, namespace.body())
+
+
+def _named(principal: Principal, namespace: Namespace) -> Entry:
+    pointer = {"namespace_id": namespace.namespace_id}
+    return Entry(principal.org_key("namespace_name"), namespace.namespace_name, pointer)

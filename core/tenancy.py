@@ -22,12 +22,13 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The holder of a valid API key."""
+    """The holder of a valid API key; `namespaces` are the only ones it may enter, None all of the organization's."""
 
     org_id: str
     user_id: str
     key_id: str
     permissions: frozenset[str] = field(default_factory=frozenset)
+    namespaces: frozenset[str] | None = None
 
     def scope(self, namespace_id: str) -> Scope:
         """One of the organization's own namespaces; whether it exists is the caller's to check."""

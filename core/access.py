@@ -1,0 +1,130 @@
+"""Access: which key came with a request, what it permits, and which namespace the request means.
+
+Both answers are kept for a few seconds in each process, so that a request costs no store call for them. A key that is
+revoked here is refused here at once, and elsewhere within `REMEMBERED_S`.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from weakref import WeakKeyDictionary
+
+from core.errors import Forbidden, NotFound, Unauthorized
+from core.expiring import Expiring
+from core.ids import now
+from core.namespaces import find_namespace
+from core.organizations import ApiKey, key_by_hash, note_use
+from core.stores import Stores
+from core.stores.records import Records
+from core.tenancy import Principal, Scope
+
+REMEMBERED_S = 5.0
+NOTED_EVERY = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    principal: Principal
+    key_hash: str
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    holders: Expiring[str, _Holder] = field(default_factory=lambda: Expiring(REMEMBERED_S))
+    scopes: Expiring[tuple[str, str], Scope] = field(default_factory=lambda: Expiring(REMEMBERED_S))
+
+
+_memories: WeakKeyDictionary[Records, _Memory] = WeakKeyDictionary()
+
+
+def authenticate(stores: Stores, authorization_headers: Sequence[str]) -> Principal:
+    """The holder of the request's key; repeated headers count once where they agree.
+
+    Raises:
+        Unauthorized: there is no key, two that differ, or one that is unknown, revoked or expired.
+    """
+    key_hash = hashlib.sha256(_secret(authorization_headers).encode()).hexdigest()
+    memory = _memory(stores)
+    holder = memory.holders.get(key_hash) or memory.holders.put(key_hash, _holder(stores, key_hash))
+    if holder.expires_at and holder.expires_at <= now():
+        raise Unauthorized("The API key has expired.", "Ask an admin of your organization for a new one.")
+    return holder.principal
+
+
+def remembered(stores: Stores, authorization_headers: Sequence[str]) -> bool:
+    """Whether `authenticate` would answer without a store call."""
+    key_hash = hashlib.sha256(_secret(authorization_headers).encode()).hexdigest()
+    return _memory(stores).holders.get(key_hash) is not None
+
+
+def require(principal: Principal, permission: str) -> None:
+    """Let pass who has `permission`; admin has all.
+
+    Raises:
+        Forbidden: the key lacks it.
+    """
+    if permission not in principal.permissions and "admin" not in principal.permissions:
+        raise Forbidden(f"The API key lacks the permission {permission!r}.", "Use a key that has it.")
+
+
+def namespace_scope(stores: Stores, principal: Principal, identifier: str) -> Scope:
+    """The namespace that `identifier`, an id or a name, means for this key.
+
+    Raises:
+        NotFound: the organization has no such namespace, or the key may not enter it.
+    """
+    scopes, place = _memory(stores).scopes, (principal.org_id, identifier)
+    scope = scopes.get(place)
+    if scope is None:
+        namespace = find_namespace(stores, principal, identifier)
+        scope = scopes.put(place, principal.scope(namespace.namespace_id))
+    if principal.namespaces is not None and scope.namespace_id not in principal.namespaces:
+        raise NotFound(f"There is no namespace {identifier!r}.", "List your namespaces to see their names and ids.")
+    return scope
+
+
+def scope_remembered(stores: Stores, principal: Principal, identifier: str) -> bool:
+    """Whether `namespace_scope` would answer without a store call."""
+    return _memory(stores).scopes.get((principal.org_id, identifier)) is not None
+
+
+def forget_key(stores: Stores, key_hash: str) -> None:
+    """Ask the table again for this key: it was changed, rotated or revoked."""
+    _memory(stores).holders.forget(lambda holder: holder.key_hash == key_hash)
+
+
+def forget_namespace(stores: Stores, scope: Scope) -> None:
+    """Ask the table again for this namespace: it was renamed or deleted."""
+    _memory(stores).scopes.forget(lambda remembered: remembered == scope)
+
+
+def _memory(stores: Stores) -> _Memory:
+    return _memories.setdefault(stores.records, _Memory())
+
+
+def _secret(headers: Sequence[str]) -> str:
+    """A gateway may join repeated headers with commas; a key holds none."""
+    values = {part.strip() for header in headers for part in header.split(",") if part.strip()}
+    if not values:
+        raise Unauthorized("The request has no API key.", "Send the header 'Authorization: Bearer sk_…'.")
+    if len(values) > 1:
+        raise Unauthorized("The request has two Authorization headers that disagree.", "Send one.")
+    scheme, _, secret = values.pop().partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise Unauthorized("The Authorization header holds no bearer token.", "Send 'Authorization: Bearer sk_…'.")
+    return secret.strip()
+
+
+def _holder(stores: Stores, key_hash: str) -> _Holder:
+    key = key_by_hash(stores, key_hash)
+    if key is None or key.status != "active":
+        raise Unauthorized("The API key is not valid.", "Use a key that is active, or ask an admin for a new one.")
+    if key.last_used_at is None or datetime.fromisoformat(key.last_used_at) < now() - NOTED_EVERY:
+        note_use(stores, key_hash)
+    return _Holder(_principal(key), key_hash, datetime.fromisoformat(key.expires_at) if key.expires_at else None)
+
+
+def _principal(key: ApiKey) -> Principal:
+    return Principal(key.org_id, key.user_id, key.key_id, frozenset(key.permissions), key.namespaces)

@@ -1,0 +1,115 @@
+"""Errors over HTTP: the status of each error, and the one envelope that every answer uses."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.errors import (
+    AlreadyExists,
+    Expired,
+    Forbidden,
+    IllegalTransition,
+    InvalidRequest,
+    ManifestRejected,
+    NotFound,
+    SecurityScanFailed,
+    ServingUnavailable,
+    StaleRecord,
+    StoreUnavailable,
+    Unauthorized,
+    UploadMissing,
+)
+from plugin_sdk.errors import (
+    HostFailed,
+    InvalidArchive,
+    InvalidManifest,
+    InvalidPipeline,
+    PlatformError,
+    PluginRaised,
+)
+
+Body = dict[str, Any]
+
+KINDS: dict[type[PlatformError], tuple[int, str]] = {
+    Unauthorized: (401, "UnauthorizedError"),
+    Forbidden: (403, "ForbiddenError"),
+    NotFound: (404, "NotFoundError"),
+    AlreadyExists: (409, "AlreadyExistsError"),
+    StaleRecord: (409, "BadRequestError"),
+    IllegalTransition: (409, "BadRequestError"),
+    Expired: (400, "BadRequestError"),
+    UploadMissing: (400, "BadRequestError"),
+    InvalidArchive: (400, "BadRequestError"),
+    SecurityScanFailed: (400, "SecurityScanError"),
+    ManifestRejected: (400, "ManifestError"),
+    InvalidRequest: (422, "ValidationError"),
+    InvalidManifest: (422, "ManifestError"),
+    InvalidPipeline: (422, "ValidationError"),
+    PluginRaised: (422, "ProcessingError"),
+    HostFailed: (503, "InferenceServiceUnavailableError"),
+    ServingUnavailable: (503, "InferenceServiceUnavailableError"),
+    StoreUnavailable: (503, "InternalServerError"),
+}
+BY_STATUS = {
+    401: "UnauthorizedError",
+    403: "ForbiddenError",
+    404: "NotFoundError",
+    409: "AlreadyExistsError",
+    422: "ValidationError",
+    429: "TooManyRequestsError",
+}
+
+
+def answer_to(error: PlatformError) -> tuple[int, Body, dict[str, str]]:
+    """Status, body and headers that tell `error` to an HTTP client."""
+    status, kind = next((KINDS[c] for c in type(error).__mro__ if c in KINDS), (500, "InternalServerError"))
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    return status, envelope(status, str(error), kind, _details(error)) | _own_keys(error), headers
+
+
+def envelope(status: int, message: str, kind: str | None = None, details: Mapping[str, Any] | None = None) -> Body:
+    """The body of every error; `kind` defaults to what the client knows for the status."""
+    kind = kind or BY_STATUS.get(status, "BadRequestError" if status < 500 else "InternalServerError")
+    error: Body = {"message": message, "type": kind} | ({"details": dict(details)} if details else {})
+    return {"success": False, "status": status, "error": error}
+
+
+def invalid_fields(problems: Sequence[Mapping[str, Any]]) -> Body:
+    """The 422 body for pydantic's `errors()`: each names its field, and `detail` keeps the usual list."""
+    detail = [{"loc": list(p["loc"]), "msg": _sentence(p), "type": p["type"]} for p in problems]
+    message = " ".join(f"{field_of(d['loc'])}: {d['msg']}." for d in detail)
+    details = {"code": InvalidRequest.code, "fields": [field_of(d["loc"]) for d in detail]}
+    return envelope(422, message, "ValidationError", details) | {"detail": detail}
+
+
+def field_of(loc: Sequence[str | int]) -> str:
+    """`("body", "blobs", 0, "type")` as `blobs[0].type`; query and header fields keep where they are."""
+    path = loc[1:] if len(loc) > 1 and loc[0] in ("body", "path") else loc
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def _sentence(problem: Mapping[str, Any]) -> str:
+    if problem["type"] == "extra_forbidden":
+        return "there is no such field here"
+    return str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
+
+
+def _details(error: PlatformError) -> Body:
+    details: Body = {"code": error.code, "fix": error.fix}
+    if isinstance(error, InvalidRequest | InvalidManifest) and error.field:
+        details["field"] = error.field
+    if isinstance(error, HostFailed) and error.reason:
+        details["reason"] = error.reason
+    if isinstance(error, PluginRaised) and error.traceback:
+        details["traceback"] = error.traceback
+    return details
+
+
+def _own_keys(error: PlatformError) -> Body:
+    if isinstance(error, SecurityScanFailed):
+        return {"detail": "Security scan failed", "violations": error.violations}
+    if isinstance(error, ManifestRejected):
+        return {"detail": "Manifest validation failed", "errors": error.errors}
+    if isinstance(error, InvalidRequest) and error.field:
+        return {"detail": [{"loc": ["body", error.field], "msg": error.problem, "type": error.code}]}
+    return {}

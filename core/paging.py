@@ -1,0 +1,120 @@
+"""Paging and selecting: one way to filter, search, sort and cut every list that the API answers."""
+
+import base64
+import binascii
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from core.conditions import MISSING, Filter, field_of, parse
+from core.errors import InvalidRequest
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Where a page starts, and how long it is; a cursor wins over an offset."""
+
+    limit: int = 10
+    offset: int = 0
+    cursor: str | None = None
+    include_total: bool = False
+
+    @property
+    def start(self) -> int:
+        """Rows before the page, for lists that are counted."""
+        return self.offset if self.cursor is None else offset_of(self.cursor)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which items of a list, and in which order."""
+
+    filters: Filter | None = None
+    search: str | None = None
+    sort: Mapping[str, Any] | None = None
+    case_sensitive: bool = False
+
+    @classmethod
+    def parse(
+        cls, filters: Any = None, *, search: str | None = None, sort: Any = None, case_sensitive: bool = False
+    ) -> Self:
+        """The selection that a request's body spells.
+
+        Raises:
+            InvalidRequest: a filter is malformed, or the sort names no field.
+        """
+        if sort and (not isinstance(sort.get("field"), str) or sort.get("direction", "asc") not in ("asc", "desc")):
+            raise InvalidRequest(f"sort is {sort!r}.", 'Write {"field": "created_at", "direction": "desc"}.', "sort")
+        return cls(parse(filters), search or None, sort or None, case_sensitive)
+
+    @property
+    def selects(self) -> bool:
+        """Whether it leaves any item out, or orders them."""
+        return bool(self.filters or self.search or self.sort)
+
+    def keeps(self, item: Mapping[str, Any], searched: Sequence[str]) -> bool:
+        """Whether the item passes the filters, and one of the `searched` fields holds the text."""
+        return (self.filters is None or self.filters.matches(item)) and self._found(item, searched)
+
+    def of(self, items: Iterable[Body], searched: Sequence[str]) -> list[Body]:
+        """The items that are kept, by the sort field; those without it come last."""
+        kept = [item for item in items if self.keeps(item, searched)]
+        if not self.sort:
+            return kept
+        valued = [(field_of(item, self.sort["field"]), item) for item in kept]
+        have = [(v, i) for v, i in valued if v is not MISSING and v is not None]
+        have.sort(key=lambda pair: _sortable(pair[0]), reverse=self.sort.get("direction") == "desc")
+        return [i for _, i in have] + [i for v, i in valued if v is MISSING or v is None]
+
+    def _found(self, item: Mapping[str, Any], searched: Sequence[str]) -> bool:
+        if not self.search:
+            return True
+        fold: Callable[[str], str] = str if self.case_sensitive else str.casefold
+        return any(fold(self.search) in fold(str(item.get(name) or "")) for name in searched)
+
+
+def page_of(items: Sequence[Body], paging: Paging) -> tuple[list[Body], Body]:
+    """One page of a list that is all here, and the contract's `pagination` for it."""
+    start = paging.start
+    page = list(items[start : start + paging.limit])
+    after = start + paging.limit
+    return page, pagination(paging, total=len(items), next_cursor=cursor_of(after) if after < len(items) else None)
+
+
+def pagination(paging: Paging, *, total: int | None, next_cursor: str | None) -> Body:
+    """The contract's `pagination` object; pages are counted from 1."""
+    return {
+        "total": total,
+        "page": paging.start // paging.limit + 1 if total is not None else None,
+        "page_size": paging.limit,
+        "total_pages": math.ceil(total / paging.limit) if total is not None else None,
+        "next_page": None,
+        "previous_page": None,
+        "next_cursor": next_cursor,
+    }
+
+
+def cursor_of(offset: int) -> str:
+    """A cursor for a list that is counted."""
+    return base64.urlsafe_b64encode(f"o{offset}".encode()).decode().rstrip("=")
+
+
+def offset_of(cursor: str) -> int:
+    """The offset that `cursor_of` put in."""
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        if re.fullmatch(r"o\d{1,12}", text):
+            return int(text[1:])
+    except (ValueError, binascii.Error):
+        pass
+    raise InvalidRequest(
+        f"cursor is {cursor[:40]!r}, which this list did not give.", "Pass next_cursor as it came.", "cursor"
+    )
+
+
+def _sortable(value: Any) -> tuple[int, Any]:
+    return (0, value) if isinstance(value, bool | int | float) else (1, str(value))

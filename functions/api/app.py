@@ -1,0 +1,61 @@
+"""The control API: FastAPI over `core`, for uvicorn here and for Lambda through Mangum.
+
+Routes live in `functions/api/routes/<resource>.py`. Each module exposes one or both of
+
+- `router`: the organization's own things, mounted at `/v1`;
+- `scoped`: a namespace's things, mounted at `/v1` (namespace from the `X-Namespace` header) and once more at
+  `/v1/namespaces/{namespace_id}`. A route asks for its namespace by a parameter of type `deps.ReadScope`,
+  `deps.WriteScope` or `deps.DeleteScope`; which form was called is not the route's concern.
+
+Both are `APIRouter(route_class=deps.Route)`. Bodies derive from `deps.Body`; handlers are plain functions, run in the
+thread pool, and return `deps.Answer(json, status)`. Modules are mounted in the order of their names.
+"""
+
+import importlib
+import pkgutil
+from functools import cache
+from typing import Any
+
+from fastapi import FastAPI
+
+from core.log import configure
+from core.settings import Settings
+from core.stores import Stores
+from functions.api import routes
+from functions.api.errors import answer_errors
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+
+
+def create_app(stores: Stores, inspector: Any = None) -> FastAPI:
+    """The control API over these stores; `inspector` reads the manifests of uploaded plugins."""
+    app = FastAPI(
+        title="OpenPeek",
+        version="0.81",
+        redirect_slashes=False,
+        strict_content_type=False,
+        max_body_size=MAX_BODY_BYTES,
+    )
+    app.state.stores, app.state.inspector = stores, inspector
+    answer_errors(app)
+    for found in pkgutil.iter_modules(routes.__path__):
+        module = importlib.import_module(f"{routes.__name__}.{found.name}")
+        if router := getattr(module, "router", None):
+            app.include_router(router, prefix="/v1")
+        if scoped := getattr(module, "scoped", None):
+            app.include_router(scoped, prefix="/v1")
+            app.include_router(scoped, prefix="/v1/namespaces/{namespace_id}")
+    return app
+
+
+@cache  # opened at a container's first event, kept for the ones after it
+def _lambda() -> Any:
+    from mangum import Mangum
+
+    configure()
+    return Mangum(create_app(Stores.open(Settings())), lifespan="off")
+
+
+def handler(event: dict[str, Any], context: Any) -> Any:
+    """An API Gateway event in, the app's answer out."""
+    return _lambda()(event, context)

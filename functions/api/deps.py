@@ -1,0 +1,150 @@
+"""What routes ask for: the stores, who calls, the namespace that is meant, paging, and strict bodies."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Annotated, Any, TypeVar
+
+import orjson
+from fastapi import Depends, Header, Query, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict
+from starlette.concurrency import run_in_threadpool
+
+from core import access
+from core.errors import InvalidRequest
+from core.paging import Paging
+from core.stores import Stores
+from core.tenancy import Principal, Scope
+
+T = TypeVar("T")
+
+
+class Body(BaseModel):
+    """A request's body: types are strict, and a field that is not declared is refused by its name."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class OpenBody(BaseModel):
+    """A body of a contract schema with `additionalProperties: true`: undeclared fields are in `model_extra`."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class JsonRequest(Request):
+    """A request whose JSON is parsed by orjson: no NaN, no lone surrogates, no endless nesting."""
+
+    async def json(self) -> Any:
+        return orjson.loads(await self.body())
+
+
+class Route(APIRoute):
+    """A route that reads its body so; every router of this package uses it."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+
+        async def answer_json(request: Request) -> Response:
+            return await answer(JsonRequest(request.scope, request.receive))
+
+        return answer_json
+
+
+class Answer(Response):
+    """A JSON answer, as `core` made it."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return orjson.dumps(content)
+
+
+async def stores_of(request: Request) -> Stores:
+    """The process's stores."""
+    stores: Stores = request.app.state.stores
+    return stores
+
+
+async def principal_of(request: Request) -> Principal:
+    """The holder of the request's key; a store call only when the key was not seen for seconds."""
+    stores: Stores = request.app.state.stores
+    headers = request.headers.getlist("authorization")
+    if access.remembered(stores, headers):
+        return access.authenticate(stores, headers)
+    return await run_in_threadpool(access.authenticate, stores, headers)
+
+
+async def scope_of(request: Request, principal: Principal, x_namespace: str | None) -> Scope:
+    """The namespace in the path, else in the header."""
+    stores: Stores = request.app.state.stores
+    identifier = request.path_params.get("namespace_id") or x_namespace
+    if not identifier:
+        raise InvalidRequest(
+            "The request names no namespace.",
+            "Send the header X-Namespace with its id or name, or use /v1/namespaces/{namespace_id}/….",
+            "X-Namespace",
+        )
+    if access.scope_remembered(stores, principal, identifier):
+        return access.namespace_scope(stores, principal, identifier)
+    return await run_in_threadpool(access.namespace_scope, stores, principal, identifier)
+
+
+def _principal_with(permission: str) -> Callable[..., Coroutine[Any, Any, Principal]]:
+    async def allowed(principal: Annotated[Principal, Depends(principal_of)]) -> Principal:
+        access.require(principal, permission)
+        return principal
+
+    return allowed
+
+
+def _scope_with(permission: str) -> Callable[..., Coroutine[Any, Any, Scope]]:
+    async def allowed(
+        request: Request,
+        principal: Annotated[Principal, Depends(principal_of)],
+        x_namespace: Annotated[str | None, Header(description="The namespace's id or name.")] = None,
+    ) -> Scope:
+        access.require(principal, permission)
+        return await scope_of(request, principal, x_namespace)
+
+    return allowed
+
+
+async def paging_of(
+    limit: Annotated[int | None, Query(ge=1, le=1000)] = None,
+    offset: Annotated[int | None, Query(ge=0, le=10000)] = None,
+    cursor: Annotated[str | None, Query()] = None,
+    include_total: Annotated[bool, Query()] = False,
+) -> Paging:
+    """Paging from the query string, 10 a page unless asked."""
+    return Paging(limit or 10, offset or 0, cursor, include_total)
+
+
+StoresOf = Annotated[Stores, Depends(stores_of)]
+Caller = Annotated[Principal, Depends(principal_of)]
+Reader = Annotated[Principal, Depends(_principal_with("read"))]
+Writer = Annotated[Principal, Depends(_principal_with("write"))]
+Deleter = Annotated[Principal, Depends(_principal_with("delete"))]
+Admin = Annotated[Principal, Depends(_principal_with("admin"))]
+ReadScope = Annotated[Scope, Depends(_scope_with("read"))]
+WriteScope = Annotated[Scope, Depends(_scope_with("write"))]
+DeleteScope = Annotated[Scope, Depends(_scope_with("delete"))]
+PagingOf = Annotated[Paging, Depends(paging_of)]
+
+
+def either(first: T | None, second: T | None, name: str, alias: str) -> T:
+    """The one of two spellings that was given.
+
+    Raises:
+        InvalidRequest: neither was, or both and they differ.
+    """
+    if first is not None and second is not None and first != second:
+        raise InvalidRequest(f"{name} and {alias} differ.", f"Give {name} alone.", name)
+    value = first if first is not None else second
+    if value is None:
+        raise InvalidRequest(f"{name}: the field is required.", f"Add {name!r} to the body.", name)
+    return value
+
+
+def given(body: BaseModel, without: Sequence[str] = ()) -> dict[str, Any]:
+    """The fields that the request set to something other than null, as plain data."""
+    fields = body.model_dump(exclude_unset=True, mode="json")
+    return {k: v for k, v in fields.items() if v is not None and k not in without}

@@ -1,0 +1,120 @@
+"""Routes of namespaces."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+
+from core import access
+from core.namespaces import (
+    Namespace,
+    change_namespace,
+    check_extractors,
+    create_namespace,
+    each_namespace,
+    find_namespace,
+    with_ids,
+)
+from core.paging import Paging, Selection, page_of
+from core.stores import Stores
+from core.tenancy import Principal
+from functions.api.deps import Answer, Body, PagingOf, Reader, Route, StoresOf, Writer, either, given
+
+router = APIRouter(prefix="/namespaces", tags=["namespaces"], route_class=Route)
+SEARCHED = ("namespace_name", "namespace_id", "description")
+
+
+class Extractor(Body):
+    """A feature extractor that the namespace may use."""
+
+    feature_extractor_name: str
+    version: str
+    params: dict[str, Any] | None = None
+
+
+class PayloadIndex(Body):
+    """A field of documents that is filtered by."""
+
+    field_name: str
+    type: Literal["integer", "float", "bool", "keyword", "text", "geo", "datetime", "uuid"]
+    field_schema: dict[str, Any] | None = None
+    is_protected: bool = False
+
+
+class CreateNamespace(Body):
+    """CreateNamespaceRequest."""
+
+    namespace_name: str | None = None
+    name: str | None = None
+    namespace_type: Literal["standard", "marketplace"] | None = None
+    description: str | None = None
+    feature_extractors: list[Extractor] = []
+    payload_indexes: list[PayloadIndex] | None = None
+    auto_create_indexes: bool | None = None
+
+
+class ChangeNamespace(Body):
+    """PatchNamespaceRequest and UpdateNamespaceRequest."""
+
+    namespace_name: str | None = None
+    description: str | None = None
+    payload_indexes: list[PayloadIndex] | None = None
+    auto_create_indexes: bool | None = None
+
+
+class ListNamespaces(Body):
+    """ListNamespacesRequest, and the paging that the high-level client puts into bodies."""
+
+    filters: dict[str, Any] | None = None
+    sort: dict[str, Any] | None = None
+    search: str | None = None
+    case_sensitive: bool = False
+
+
+@router.post("")
+def create(stores: StoresOf, caller: Writer, body: CreateNamespace) -> Answer:
+    name = either(body.namespace_name, body.name, "namespace_name", "name")
+    fields = given(body, without=("namespace_name", "name"))
+    check_extractors(fields.get("feature_extractors", []))
+    return Answer(shown(create_namespace(stores, caller, name, **fields)))
+
+
+@router.get("")
+def list_get(
+    stores: StoresOf,
+    caller: Reader,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 10,
+    offset: Annotated[int, Query(ge=0)] = 0,
+) -> Answer:
+    return Answer(listed(stores, caller, Selection(), Paging(limit, offset)))
+
+
+@router.post("/list")
+def list_post(stores: StoresOf, caller: Reader, paging: PagingOf, body: ListNamespaces | None = None) -> Answer:
+    selection = Selection.parse(**body.model_dump()) if body else Selection()
+    return Answer(listed(stores, caller, selection, paging))
+
+
+@router.get("/{namespace_identifier}")
+def get(stores: StoresOf, caller: Reader, namespace_identifier: str) -> Answer:
+    return Answer(shown(find_namespace(stores, caller, namespace_identifier)))
+
+
+@router.patch("/{namespace_identifier}")
+@router.put("/{namespace_identifier}")
+def change(stores: StoresOf, caller: Writer, namespace_identifier: str, body: ChangeNamespace) -> Answer:
+    namespace = find_namespace(stores, caller, namespace_identifier)
+    changed = change_namespace(stores, caller, namespace, **given(body))
+    access.forget_namespace(stores, caller.scope(namespace.namespace_id))
+    return Answer(shown(changed))
+
+
+def shown(namespace: Namespace) -> dict[str, Any]:
+    """NamespaceModel."""
+    return namespace.body() | {"feature_extractors": with_ids(namespace.feature_extractors)}
+
+
+def listed(stores: Stores, caller: Principal, selection: Selection, paging: Paging) -> dict[str, Any]:
+    """ListNamespacesResponse."""
+    found = selection.of(map(shown, each_namespace(stores, caller)), SEARCHED)
+    page, pagination = page_of(found, paging)
+    return {"results": page, "pagination": pagination, "total_count": len(found)}

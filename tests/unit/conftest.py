@@ -1,0 +1,52 @@
+"""Fixtures of the unit tests: stores over an in-process AWS."""
+
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from moto import mock_aws
+
+from core.settings import Settings
+from core.stores import Stores
+from core.stores.blobs import Blobs
+from core.stores.queues import Queues
+from core.stores.records import INDEX, Records
+
+ATTRIBUTES = ("pk", "sk", "index_pk", "index_sk")
+numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+def moto_clients() -> Iterator[Stores]:
+    """Clients of an AWS that lives in this process; opening them takes most of a second, so modules share them."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "test")
+        yield Stores.open(Settings())
+
+
+@pytest.fixture
+def moto_stores(moto_clients: Stores) -> Stores:
+    """Stores with a table, buckets and a queue that no other test has."""
+    n = next(numbers)
+    settings = Settings(
+        table_name=f"table-{n}", plugin_bucket=f"plugins-{n}", object_bucket=f"objects-{n}", jobs_queue=f"jobs-{n}"
+    )
+    records, blobs, queues = (s._client for s in (moto_clients.records, moto_clients.blobs, moto_clients.queues))
+    records.create_table(
+        TableName=settings.table_name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": a, "AttributeType": "S"} for a in ATTRIBUTES],
+        KeySchema=_key("pk", "sk"),
+        GlobalSecondaryIndexes=[
+            {"IndexName": INDEX, "KeySchema": _key("index_pk", "index_sk"), "Projection": {"ProjectionType": "ALL"}}
+        ],
+    )
+    for bucket in (settings.plugin_bucket, settings.object_bucket):
+        blobs.create_bucket(Bucket=bucket)
+    queues.create_queue(QueueName=settings.jobs_queue)
+    return Stores(settings, Records(records, settings.table_name), Blobs(blobs), Queues(queues))
+
+
+def _key(partition: str, sort: str) -> list[dict[str, str]]:
+    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
