@@ -1,15 +1,12 @@
 """Plugin archives on this machine: fetched once, checked against the hash that was scanned, unpacked for hosts to read."""
 
-import hashlib
 import shutil
 import tempfile
 from pathlib import Path
 
-from core.errors import SecurityScanFailed
-from core.plugins import Plugin
+from core.plugins import Plugin, archive_files
 from core.stores import Stores
-from core.stores.blobs import BlobRef
-from plugin_sdk.archives import read_archive, unpack
+from plugin_sdk.archives import unpack
 
 
 def plugin_folder(stores: Stores, plugin: Plugin, cache: Path) -> Path:
@@ -25,28 +22,16 @@ def plugin_folder(stores: Stores, plugin: Plugin, cache: Path) -> Path:
     folder = cache / plugin.sha256
     if folder.is_dir():
         return folder
-    data = stores.blobs.get(BlobRef(stores.settings.plugin_bucket, plugin.archive_key))
-    verify(data, plugin)
+    files = archive_files(stores, plugin)
     cache.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=cache))
     try:
-        unpack(read_archive(data), fresh)
+        unpack(files, fresh)
         fresh.chmod(0o755)
         publish(fresh, folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return folder
-
-
-def verify(data: bytes, plugin: Plugin) -> None:
-    """Refuse bytes whose SHA-256 is not the one that the scan recorded."""
-    found = hashlib.sha256(data).hexdigest()
-    if found != plugin.sha256:
-        raise SecurityScanFailed(
-            f"The archive of {plugin.plugin_id} has SHA-256 {found}, the scan recorded {plugin.sha256}.",
-            "Publish the plugin again; someone changed the file in the plugin bucket.",
-            [],
-        )
 
 
 def publish(fresh: Path, folder: Path) -> None:

@@ -76,6 +76,24 @@ class ServingUnavailable(PlatformError):
     code = "serving_unavailable"
 
 
+class InferenceFailed(PlatformError):
+    """The handler raised, returned what is no answer, or its host ended; the deployment lives on."""
+
+    code = "inference_failed"
+
+
+class InferenceTimeout(PlatformError):
+    """The handler gave no answer in time."""
+
+    code = "inference_timeout"
+
+
+class TooLarge(PlatformError):
+    """The request's body is larger than is read."""
+
+    code = "too_large"
+
+
 class SecurityScanFailed(PlatformError):
     """The scan found forbidden code; `violations` are `{file, line, column, message, severity}`, sorted."""
 

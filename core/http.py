@@ -8,6 +8,8 @@ from core.errors import (
     Expired,
     Forbidden,
     IllegalTransition,
+    InferenceFailed,
+    InferenceTimeout,
     InvalidRequest,
     ManifestRejected,
     NotFound,
@@ -15,6 +17,7 @@ from core.errors import (
     ServingUnavailable,
     StaleRecord,
     StoreUnavailable,
+    TooLarge,
     Unauthorized,
     UploadMissing,
 )
@@ -48,6 +51,9 @@ KINDS: dict[type[PlatformError], tuple[int, str]] = {
     HostFailed: (503, "InferenceServiceUnavailableError"),
     ServingUnavailable: (503, "InferenceServiceUnavailableError"),
     StoreUnavailable: (503, "InternalServerError"),
+    InferenceFailed: (500, "ProcessingError"),
+    InferenceTimeout: (504, "InferenceServiceUnavailableError"),
+    TooLarge: (413, "BadRequestError"),
 }
 BY_STATUS = {
     401: "UnauthorizedError",

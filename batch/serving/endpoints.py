@@ -1,0 +1,120 @@
+"""Endpoint: a deployment's generation as it runs on this node, and the table of all of them that requests look up."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from batch.serving.replicas import Replica, Started
+from batch.serving.requests import Inbox, InboxClosed, Payload, Request
+from core.deployments import Deployment
+from core.errors import NotFound, ServingUnavailable
+from core.status import DeploymentStatus
+
+QUEUE_LIMIT = 256
+"""Requests that may wait for one deployment on one node."""
+
+Key = tuple[str, str]
+
+
+class Endpoint:
+    """Replicas of one generation, loaded and warm, behind one inbox."""
+
+    def __init__(
+        self, deployment: Deployment, start: Callable[[], Started], replicas: int = 1, queue_limit: int = QUEUE_LIMIT
+    ) -> None:
+        self.deployment = deployment
+        self._inbox = Inbox(queue_limit)
+        self._replicas: list[Replica] = []
+        try:
+            for number in range(replicas):
+                self._replicas.append(Replica(f"{deployment.name}/{number}", self._inbox, start))
+        except BaseException:
+            self.retire()
+            raise
+
+    def submit(self, payload: Payload) -> "Future[dict[str, Any]]":
+        """Let the payload wait for a replica.
+
+        Raises:
+            ServingUnavailable: too many wait already.
+            InboxClosed: this generation was retired.
+        """
+        request = Request(payload)
+        self._inbox.put(request)
+        return request.answer
+
+    def retire(self, timeout_s: float | None = 0) -> bool:
+        """Take no more requests, answer those that wait, then end the hosts; whether that is done by then."""
+        self._inbox.close()
+        return min([replica.join(timeout_s) for replica in self._replicas], default=True)
+
+
+class Endpoints:
+    """What runs on this node, by organization and name, and what its records said last about the rest."""
+
+    def __init__(self) -> None:
+        self._running: dict[Key, Endpoint] = {}
+        self._wanted: dict[Key, Deployment] = {}
+
+    def running(self, org_id: str, name: str) -> Endpoint | None:
+        """The generation that serves now."""
+        return self._running.get((org_id, name))
+
+    def submit(self, org_id: str, name: str, payload: Payload) -> "Future[dict[str, Any]]":
+        """Hand a request to the generation that serves now.
+
+        Raises:
+            NotFound: the organization has no such deployment that should run; says what to do.
+            ServingUnavailable: it is starting, its rollout failed, or its queue is full.
+        """
+        for _ in range(3):  # a flip in between retires the one that was found
+            endpoint = self._running.get((org_id, name))
+            if endpoint is None:
+                break
+            try:
+                return endpoint.submit(payload)
+            except InboxClosed:
+                continue
+        raise self.absence(org_id, name)
+
+    def absence(self, org_id: str, name: str) -> NotFound | ServingUnavailable:
+        """Why nothing answers under this name, and what to do about it."""
+        deployment = self._wanted.get((org_id, name))
+        if deployment is None:
+            return NotFound(
+                f"There is no realtime deployment {name!r}.",
+                "Deploy the plugin with POST …/plugins/{plugin_id}/deploy, or 'mixpeek plugin deploy'.",
+            )
+        if deployment.status is DeploymentStatus.FAILED:
+            return ServingUnavailable(
+                f"The rollout of {name!r} failed: {deployment.error or 'no reason is known'}",
+                "Correct the plugin and deploy it again.",
+            )
+        return ServingUnavailable(
+            f"The deployment {name!r} is starting; its status is {deployment.status}.",
+            "Ask for its status until it is DEPLOYED.",
+        )
+
+    def flip(self, endpoint: Endpoint) -> Endpoint | None:
+        """Send requests to `endpoint` from now on; the generation that served before, for the caller to retire."""
+        key = key_of(endpoint.deployment)
+        before = self._running.get(key)
+        self._running[key] = endpoint
+        return before
+
+    def remove(self, key: Key) -> Endpoint | None:
+        """Send no more requests there; what ran there, for the caller to retire."""
+        return self._running.pop(key, None)
+
+    def note_wanted(self, deployments: dict[Key, Deployment]) -> None:
+        """Keep what the records say."""
+        self._wanted = deployments
+
+    def all(self) -> dict[Key, Endpoint]:
+        """What serves now."""
+        return dict(self._running)
+
+
+def key_of(deployment: Deployment) -> Key:
+    """Organizations may use equal namespace ids and plugin names: the key tells them apart."""
+    return deployment.org_id, deployment.name
