@@ -183,6 +183,36 @@ class Records:
             if cursor is None:
                 return
 
+    def sort_keys(self, pk: str, *, prefix: str = "") -> Iterator[str]:
+        """Every live sort key of one partition key, in order; the bodies stay in the table."""
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "KeyConditionExpression": "pk = :pk" + (" AND begins_with(sk, :sk)" if prefix else ""),
+            "ExpressionAttributeValues": {":pk": {"S": pk}} | ({":sk": {"S": prefix}} if prefix else {}),
+            "ProjectionExpression": "sk, expires_at",
+            "ConsistentRead": True,
+        }
+        while True:
+            with talking_to("DynamoDB"):
+                answer = self._client.query(**request)
+            yield from (item["sk"]["S"] for item in answer["Items"] if not _expired(item))
+            if not answer.get("LastEvaluatedKey"):
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def existing(self, pk: str, sks: Sequence[str]) -> set[str]:
+        """Which of `sks` there are under `pk`; 100 a call, and the bodies stay in the table."""
+        found: set[str] = set()
+        for chunk in chunks(list(dict.fromkeys(sks)), 100):
+            wanted = {"Keys": [_key(pk, sk) for sk in chunk], "ConsistentRead": True}
+            request: Any = {self._table: wanted | {"ProjectionExpression": "sk, expires_at"}}
+            while request:
+                with talking_to("DynamoDB"):
+                    answer = self._client.batch_get_item(RequestItems=request)
+                found |= {i["sk"]["S"] for i in answer["Responses"].get(self._table, ()) if not _expired(i)}
+                request = answer.get("UnprocessedKeys")
+        return found
+
     def add(self, pk: str, sk: str, deltas: Mapping[str, int]) -> dict[str, int]:
         """Add to a counter item's numbers in one step, and return them all."""
         names = {f"#{i}": name for i, name in enumerate(deltas)}
@@ -243,6 +273,11 @@ class Records:
                 wait_s = min(wait_s * 2, 1.0)
 
 
+def cursor_after(record: Record) -> str:
+    """The cursor at which a `query` of the record's partition goes on behind it."""
+    return _encode_cursor(record, {"pk": "pk", "sk": "sk"})
+
+
 def chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     """`items` in runs of at most `size`."""
     for start in range(0, len(items), size):
@@ -278,6 +313,10 @@ def _live(item: Mapping[str, Any] | None) -> Record | None:
     index = (item["index_pk"]["S"], item["index_sk"]["S"]) if "index_pk" in item else None
     body = orjson.loads(item["body"]["B"])
     return Record(item["pk"]["S"], item["sk"]["S"], body, index, expires_at, int(item["version"]["N"]))
+
+
+def _expired(item: Mapping[str, Any]) -> bool:
+    return "expires_at" in item and int(item["expires_at"]["N"]) < time.time()
 
 
 def _numbers(item: Mapping[str, Any]) -> dict[str, int]:
