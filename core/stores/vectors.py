@@ -26,6 +26,7 @@ from lance.lance import _Session as Session
 from core.document_schema import is_json
 from core.errors import InvalidRequest, NotFound, StoreUnavailable
 from core.filters import column, find_field, literal, to_sql
+from core.settings import Settings
 from core.tenancy import Scope
 
 ID = "document_id"
@@ -54,6 +55,19 @@ class Vectors:
         self._options = dict(storage_options) if storage_options else None
         self._session = Session()
         self._changing = threading.Lock()
+
+    @classmethod
+    def at(cls, settings: Settings) -> "Vectors":
+        """The root that `settings` name; on S3 with the emulator's address where one is set."""
+        options = {"region": settings.aws_region}
+        if settings.aws_endpoint_url:
+            options |= {
+                "aws_endpoint": settings.aws_endpoint_url,
+                "allow_http": "true",
+                "aws_access_key_id": "test",
+                "aws_secret_access_key": "test",
+            }
+        return cls(settings.data_uri, options if settings.data_uri.startswith("s3://") else None)
 
     def uri(self, scope: Scope, collection_id: str) -> str:
         """Where the collection's dataset lies."""

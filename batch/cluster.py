@@ -1,0 +1,74 @@
+"""Cluster: the Dask scheduler and its workers, found by address or started here: one process a slot, a GPU where found."""
+
+import importlib.util
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dask
+from distributed import Client, LocalCluster
+
+from core.settings import Settings
+
+log = logging.getLogger(__name__)
+
+CONFIG = {
+    "distributed.scheduler.allowed-failures": 3,
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": 0.9,
+    "distributed.worker.memory.terminate": False,
+    "distributed.comm.timeouts.connect": "15s",
+    "distributed.admin.tick.limit": "10s",
+    "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": 1,
+}
+
+
+@contextmanager
+def cluster(settings: Settings) -> Iterator[Client]:
+    """A client of the cluster that `settings` name; one that was started here ends with it."""
+    with dask.config.set(CONFIG):
+        if settings.dask_address:
+            with Client(settings.dask_address, timeout=30) as client:
+                yield client
+            return
+        with _local(settings) as local, Client(local) as client:
+            yield client
+
+
+def slots(client: Client) -> int:
+    """Tasks that run at once."""
+    return sum(int(w["nthreads"]) for w in _workers(client).values())
+
+
+def gpus(client: Client) -> int:
+    """GPU slots that the workers offer."""
+    return int(sum((w.get("resources") or {}).get("GPU", 0) for w in _workers(client).values()))
+
+
+def _workers(client: Client) -> dict[str, Any]:
+    workers: dict[str, Any] = client.scheduler_info(n_workers=-1)["workers"]
+    return workers
+
+
+def _local(settings: Settings) -> Any:
+    if has_gpu() and importlib.util.find_spec("dask_cuda"):
+        from dask_cuda import LocalCUDACluster  # needs a GPU to import
+
+        return LocalCUDACluster(threads_per_worker=1, resources={"GPU": 1}, dashboard_address=None)
+    return LocalCluster(
+        n_workers=settings.workers,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=None,
+        memory_limit=0,  # the hosts have limits of their own; a worker holds little
+        silence_logs=logging.WARNING,
+    )
+
+
+def has_gpu() -> bool:
+    """Whether an NVIDIA driver is installed."""
+    return shutil.which("nvidia-smi") is not None

@@ -1,0 +1,267 @@
+"""Documents: what a pipeline returned, checked once more and brought into the collection's columns.
+
+The child process is never trusted: ids and all system columns come from the planned rows, vectors are measured again,
+and a value that a column can't store fails its row alone.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from batch.inputs import Inputs
+from batch.partitions import Extraction, Failure
+from core.document_schema import EXTRA, SYSTEM, is_json
+from plugin_sdk.errors import HostFailed
+from plugin_sdk.pipeline import RowCondition
+
+ORDINAL = re.compile(r"_\d+\Z")
+NOT_STORED = frozenset({*SYSTEM.names, "data"})
+Problems = dict[int, tuple[str, str]]
+"""By row: the column, and what is wrong."""
+
+
+class Checked(NamedTuple):
+    """Rows in the collection's own schema, and those that can't be documents."""
+
+    documents: pa.Table
+    failures: list[Failure]
+
+
+def to_documents(
+    extraction: Extraction,
+    inputs: Inputs,
+    result: pa.Table,
+    schema: pa.Schema,
+    conditions: Sequence[RowCondition],
+    now: datetime,
+) -> Checked:
+    """The documents that `result` holds.
+
+    Args:
+        conditions: of the steps; only a row that one of them excludes may lack its vector.
+
+    Raises:
+        HostFailed: the child answered with rows that it was not given.
+    """
+    sources = _sources(inputs.table, result)
+    problems: Problems = {}
+    excused = _excused(inputs.table, sources, conditions)
+    vectors = {f.feature_name for f in extraction.manifest.features} if extraction.manifest else set()
+    arrays = {}
+    for field in schema:
+        if field.name in SYSTEM.names:
+            arrays[field.name] = _system(extraction, field, inputs.table, sources, result, now)
+        elif field.name in vectors:
+            arrays[field.name] = _vector(extraction, field, result, excused, problems)
+        elif field.name != EXTRA:
+            arrays[field.name] = _stored(extraction, field, result, problems)
+    arrays[EXTRA] = _extra(extraction, inputs, result, schema)
+    table = pa.table([arrays[f.name] for f in schema], schema=schema)
+    return _split(inputs.table, sources, table, problems)
+
+
+def _sources(rows: pa.Table, result: pa.Table) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    """For each row of the result, the planned row that it came from."""
+    known = {d: i for i, d in enumerate(rows["document_id"].to_pylist())}
+    found, seen = [], set()
+    ids = result["document_id"].to_pylist() if "document_id" in result.column_names else [None] * result.num_rows
+    for document_id in ids:
+        source = known.get(document_id)
+        if source is None and isinstance(document_id, str):
+            source = known.get(ORDINAL.sub("", document_id))
+        if source is None or document_id in seen:
+            raise HostFailed(
+                f"The plugin host answered with document_id {str(document_id)[:80]!r}, which it was not given.",
+                "Keep the column 'document_id' as it comes.",
+                "broke the protocol: document_id",
+            )
+        seen.add(document_id)
+        found.append(source)
+    return np.asarray(found, dtype=np.int64)
+
+
+def _excused(rows: pa.Table, sources: Any, conditions: Sequence[RowCondition]) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    """Rows that some step passes by because of their MIME type."""
+    by_mime = {m: any(not c.matches(m) for c in conditions) for m in set(rows["mime_type"].to_pylist())}
+    flags = np.asarray([by_mime[m] for m in rows["mime_type"].to_pylist()], dtype=np.bool_)
+    return np.asarray(flags[sources])
+
+
+def _system(
+    extraction: Extraction, field: pa.Field, rows: pa.Table, sources: Any, result: pa.Table, now: datetime
+) -> Any:
+    constants = {
+        "collection_id": extraction.collection_id,
+        "bucket_id": extraction.bucket_id,
+        "batch_id": extraction.batch_id,
+        "created_at": now,
+        "updated_at": now,
+    }
+    if field.name in constants:
+        return pa.repeat(pa.scalar(constants[field.name], field.type), result.num_rows)
+    if field.name == "document_id":
+        return _plain(result[field.name], field.type)
+    return _plain(rows[field.name].take(pa.array(sources)), field.type)
+
+
+def _vector(extraction: Extraction, field: pa.Field, result: pa.Table, excused: Any, problems: Problems) -> Any:
+    """A feature's column as fixed-size lists; rows without a usable vector become problems and null."""
+    manifest = extraction.manifest
+    output = manifest.output_field(field.name) if manifest else field.name
+    name = next((n for n in (field.name, output) if n in result.column_names), None)
+    if name is None:
+        for row in np.flatnonzero(~excused).tolist():
+            problems.setdefault(row, (field.name, f"the pipeline wrote no column {field.name!r}"))
+        return pa.nulls(result.num_rows, field.type)
+    dim = field.type.list_size
+    column = _one(result[name])
+    if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type) or _is_fixed(column.type)):
+        if column.null_count < len(column):
+            for row in np.flatnonzero(pc.is_valid(column).to_numpy(zero_copy_only=False)).tolist():
+                problems.setdefault(row, (name, f"holds {column.type}, the manifest says {dim} numbers"))
+        column = pa.nulls(len(column), field.type)
+    valid = pc.is_valid(column).to_numpy(zero_copy_only=False)
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+    for row in np.flatnonzero(valid & (lengths != dim)).tolist():
+        problems.setdefault(row, (name, f"has {lengths[row]} numbers, the manifest says {dim}"))
+    for row in np.flatnonzero(~valid & ~excused).tolist():
+        problems.setdefault(row, (name, "is null, a row must have its vector"))
+    good = valid & (lengths == dim)
+    numbers = _numbers(column.filter(pa.array(good)), dim)
+    bad = ~np.isfinite(numbers).all(axis=1)
+    places = np.flatnonzero(good)
+    for row in places[bad].tolist():
+        problems.setdefault(row, (name, "holds NaN or infinity"))
+    return _scattered(numbers[~bad], places[~bad], len(column), field.type)
+
+
+def _numbers(lists: Any, dim: int) -> "np.ndarray[Any, np.dtype[np.float32]]":
+    """Lists of `dim` numbers each as one matrix; a number that is missing or no number becomes NaN."""
+    flat = _one(pc.list_flatten(lists))
+    try:
+        flat = pc.cast(flat, pa.float32(), safe=False)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        flat = pa.nulls(len(flat), pa.float32())
+    return np.asarray(pc.fill_null(flat, np.nan).to_numpy(zero_copy_only=False)).reshape(len(lists), dim)
+
+
+def _scattered(numbers: Any, places: Any, rows: int, kind: pa.DataType) -> pa.Array:
+    """`numbers` at `places` of a column of `rows`, nulls elsewhere."""
+    whole = numbers
+    mask = None
+    if len(places) != rows:
+        whole = np.zeros((rows, kind.list_size), dtype=np.float32)
+        whole[places] = numbers
+        absent = np.ones(rows, dtype=np.bool_)
+        absent[places] = False
+        mask = pa.array(absent)
+    flat = pa.array(np.ascontiguousarray(whole).reshape(-1), pa.float32())
+    return pa.FixedSizeListArray.from_arrays(flat, type=kind, mask=mask)
+
+
+def _stored(extraction: Extraction, field: pa.Field, result: pa.Table, problems: Problems) -> Any:
+    """A column of the output schema or of the source, in the collection's type."""
+    if field.name not in result.column_names:
+        return pa.nulls(result.num_rows, field.type)
+    index = result.column_names.index(field.name)
+    column, planned_as_json = _one(result[field.name]), is_json(result.schema.field(index))
+    if is_json(field):
+        manifest = extraction.manifest
+        from_plugin = bool(manifest and field.name in manifest.output_schema.get("properties", {}))
+        if pa.types.is_string(column.type) and not from_plugin:
+            return column
+        return _converted(column.to_pylist(), field, _json_text, problems)
+    if planned_as_json:
+        return _converted(column.to_pylist(), field, lambda v: orjson.loads(v), problems)
+    try:
+        return _plain(column, field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
+        return _converted(column.to_pylist(), field, lambda v: v, problems)
+
+
+def _converted(values: list[Any], field: pa.Field, change: Callable[[Any], Any], problems: Problems) -> pa.Array:
+    """Value by value, so that one that does not fit fails its row alone."""
+    kept: list[Any] = []
+    for row, value in enumerate(values):
+        try:
+            changed = None if value is None or value != value else change(value)
+            kept.append(pa.scalar(_number(changed, field.type), field.type).as_py())
+        except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError, OverflowError):
+            shown = repr(value)[:80]
+            problems.setdefault(row, (field.name, f"is {shown}, the schema says {field.type}"))
+            kept.append(None)
+    return pa.array(kept, field.type)
+
+
+def _number(value: Any, kind: pa.DataType) -> Any:
+    """2.0 as 2 where whole numbers are stored: pandas turns integers with gaps into floats."""
+    if pa.types.is_integer(kind) and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if pa.types.is_string(kind) and isinstance(value, bool | int | float):
+        return str(value)
+    return value
+
+
+def _extra(extraction: Extraction, inputs: Inputs, result: pa.Table, schema: pa.Schema) -> Any:
+    """What the schema has no column for, as one JSON object a row; null where there is nothing."""
+    manifest = extraction.manifest
+    vectors = {manifest.output_field(f.feature_name) for f in manifest.features} if manifest else set()
+    left_out = {*schema.names, *NOT_STORED, *inputs.added, *vectors}
+    names = [n for n in result.column_names if n not in left_out and not n.startswith("_")]
+    if not names:
+        return pa.nulls(result.num_rows, pa.string())
+    columns = {n: _unfolded(result, n) for n in names}
+    texts = []
+    for row in range(result.num_rows):
+        values = {n: c[row] for n, c in columns.items() if c[row] is not None}
+        texts.append(_json_text(values) if values else None)
+    return pa.array(texts, pa.string())
+
+
+def _unfolded(result: pa.Table, name: str) -> list[Any]:
+    values: list[Any] = result[name].to_pylist()
+    if is_json(result.schema.field(name)):
+        return [None if v is None else orjson.loads(v) for v in values]
+    return values
+
+
+def _json_text(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY, default=str).decode()
+
+
+def _split(rows: pa.Table, sources: Any, table: pa.Table, problems: Problems) -> Checked:
+    if not problems:
+        return Checked(table, [])
+    ids, objects = table["document_id"].to_pylist(), rows["object_id"].to_pylist()
+    failures = [
+        Failure(ids[row], objects[sources[row]], None, column, f"Column {column!r} {problem}.")
+        for row, (column, problem) in sorted(problems.items())
+    ]
+    kept = [row for row in range(table.num_rows) if row not in problems]
+    return Checked(table.take(pa.array(kept, pa.int64())), failures)
+
+
+def _plain(column: Any, kind: pa.DataType) -> Any:
+    """`column` as `kind`, exactly or not at all; NaN counts as missing where whole numbers are stored."""
+    column = _one(column)
+    if column.type == kind:
+        return column
+    if pa.types.is_string(column.type):
+        raise pa.ArrowTypeError(f"text where {kind} is stored")  # '1' is no 1, whatever a cast would make of it
+    if pa.types.is_floating(column.type) and pa.types.is_integer(kind):
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+    return pc.cast(column, kind)
+
+
+def _one(column: Any) -> Any:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _is_fixed(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_fixed_size_list(kind))

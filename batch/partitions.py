@@ -1,0 +1,107 @@
+"""Partition: the rows that one task handles; what it needs to know of its batch, and what it reports back.
+
+All of it travels between processes, so everything here is small, frozen and picklable; rows go as Arrow.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from core.collections import ExtractorConfig
+from core.settings import Settings
+from core.stores.blobs import BlobRef
+from core.tenancy import Scope
+from plugin_sdk.manifest import Manifest
+
+TARGET_PER_SLOT = 4
+MIN_ROWS, MAX_ROWS = 16, 2_048
+MAX_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PluginRef:
+    """A published plugin as a worker needs it: where its archive lies, its hash, and its manifest."""
+
+    archive: BlobRef
+    sha256: str
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """One collection of one batch: what every task of it needs. `plugin` None keeps the rows as they are."""
+
+    settings: Settings
+    scope: Scope
+    bucket_id: str
+    batch_id: str
+    collection_id: str
+    extractor: ExtractorConfig
+    plugin: PluginRef | None = None
+    rows_expected: int | None = None
+
+    @property
+    def extractor_id(self) -> str:
+        """The extractor as documents name it: the plugin's id, or `passthrough_extractor_v1`."""
+        return self.extractor.extractor_id
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """The plugin's manifest, if there is a plugin."""
+        return self.plugin.manifest if self.plugin else None
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Rows as an Arrow stream; `index` is unique in its extraction."""
+
+    index: int
+    rows: int
+    data: bytes
+
+    @classmethod
+    def of(cls, index: int, table: pa.Table) -> "Partition":
+        """The partition that holds `table`."""
+        out = pa.BufferOutputStream()
+        with pa.ipc.new_stream(out, table.schema) as writer:
+            writer.write_table(table)
+        return cls(index, table.num_rows, out.getvalue().to_pybytes())
+
+    def table(self) -> pa.Table:
+        """Its rows."""
+        return pa.ipc.open_stream(self.data).read_all()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A row that gave no document, and why."""
+
+    document_id: str
+    object_id: str
+    step: str | None
+    column: str | None
+    reason: str
+    traceback: str | None = None
+    category: str = "validation"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a task did with its partition. `fragments` are written and not yet visible."""
+
+    index: int
+    rows: int = 0
+    fragments: list[dict[str, Any]] = field(default_factory=list)
+    replaces: list[str] = field(default_factory=list)
+    written: int = 0
+    dropped: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    step_seconds: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    log: str = ""
+
+
+def partition_rows(rows: int, slots: int) -> int:
+    """Rows a partition, so that each slot gets a few: enough to spread, few enough for the scheduler."""
+    return max(MIN_ROWS, min(MAX_ROWS, -(-rows // (TARGET_PER_SLOT * max(slots, 1)))))

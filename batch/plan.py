@@ -1,0 +1,170 @@
+"""Plan: a batch's objects, read page by page in parallel, become partitions of rows, one row a blob.
+
+A row has the system's columns and one column for every property of its object: the blob's own value, the values of its
+object's other blobs, and the object's metadata. Text that lies in S3 is named in `_texts` and read by the worker.
+"""
+
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from batch.partitions import MAX_BYTES, Extraction, Partition
+from core.document_schema import JSON, RESERVED
+from core.ids import document_id
+from core.stores.records import Body, Records, chunks
+
+READERS = 8
+KEYS_PER_READ = 100
+TEXTS = "_texts"
+TEXT_TYPES = {"text", "string"}
+ROW_COLUMNS = pa.schema(
+    [
+        ("data", pa.string()),
+        ("document_id", pa.string()),
+        ("object_id", pa.string()),
+        ("blob_id", pa.string()),
+        ("blob_property", pa.string()),
+        ("blob_type", pa.string()),
+        ("blob_url", pa.string()),
+        ("collection_id", pa.string()),
+        ("feature_extractor_id", pa.string()),
+        ("mime_type", pa.string()),
+        ("size_bytes", pa.int64()),
+        (TEXTS, pa.string()),
+    ]
+)
+Row = dict[str, Any]
+
+
+def plan(
+    records: Records, extraction: Extraction, object_ids: Iterable[list[str]], schema: pa.Schema, rows: int
+) -> Generator[Partition, None, None]:
+    """Partitions of at most `rows` rows and some 4 MiB; objects that are gone by now give none.
+
+    Args:
+        schema: the collection's columns, which give the properties their types.
+    """
+    pending: list[Row] = []
+    size, index = 0, 0
+    for obj in read_objects(records, extraction, object_ids):
+        for row in rows_of(extraction, obj):
+            pending.append(row)
+            size += len(row["data"] or "") + 256
+            if len(pending) >= rows or size >= MAX_BYTES:
+                yield Partition.of(index, to_table(pending, schema))
+                pending, size, index = [], 0, index + 1
+    if pending:
+        yield Partition.of(index, to_table(pending, schema))
+
+
+def read_objects(records: Records, extraction: Extraction, object_ids: Iterable[list[str]]) -> Iterator[Body]:
+    """The bodies of the objects, in order, read ahead by a few threads."""
+    pk = extraction.scope.key("object", extraction.bucket_id)
+    pages = chain.from_iterable(chunks(ids, KEYS_PER_READ) for ids in object_ids)
+    with ThreadPoolExecutor(READERS, thread_name_prefix="plan") as pool:
+        ahead: deque[Future[list[Any]]] = deque()
+        for page in pages:
+            ahead.append(pool.submit(records.get_many, [(pk, object_id) for object_id in page]))
+            if len(ahead) > 2 * READERS:
+                yield from (record.body for record in ahead.popleft().result())
+        while ahead:
+            yield from (record.body for record in ahead.popleft().result())
+
+
+def rows_of(extraction: Extraction, obj: Body) -> Iterator[Row]:
+    """One row a blob of `obj`."""
+    blobs = obj.get("blobs") or []
+    properties = {k: v for k, v in (obj.get("metadata") or {}).items() if k not in RESERVED}
+    texts: dict[str, str] = {}
+    for blob in reversed(blobs):  # the first blob of a property is the one that the others see
+        properties[blob["property"]] = _value(blob)
+        if _is_text_file(blob):
+            texts[blob["property"]] = blob["url"]
+    for blob in blobs:
+        own = {**texts, blob["property"]: blob["url"]} if _is_text_file(blob) else _without(texts, blob["property"])
+        yield properties | {
+            blob["property"]: _value(blob),
+            "data": _data(blob),
+            "document_id": document_id(extraction.collection_id, obj["object_id"], blob["blob_id"]),
+            "object_id": obj["object_id"],
+            "blob_id": blob["blob_id"],
+            "blob_property": blob["property"],
+            "blob_type": blob["type"],
+            "blob_url": blob.get("url"),
+            "collection_id": extraction.collection_id,
+            "feature_extractor_id": extraction.extractor_id,
+            "mime_type": _mime_type(blob),
+            "size_bytes": _size(blob),
+            TEXTS: orjson.dumps(own).decode() if own else None,
+        }
+
+
+def to_table(rows: list[Row], schema: pa.Schema) -> pa.Table:
+    """Rows as Arrow: system columns first, then the properties in the order in which they first occur."""
+    names = dict.fromkeys(chain.from_iterable(rows))
+    arrays = {f.name: pa.array([row[f.name] for row in rows], f.type) for f in ROW_COLUMNS}
+    fields = list(ROW_COLUMNS)
+    for name in names:
+        if name not in arrays:
+            arrays[name], field = _property(name, [row.get(name) for row in rows], schema)
+            fields.append(field)
+    return pa.table(list(arrays.values()), schema=pa.schema(fields))
+
+
+def _property(name: str, values: list[Any], schema: pa.Schema) -> tuple[pa.Array, pa.Field]:
+    """A property's column: of its declared type where the values fit, else JSON text, which the sink judges by row."""
+    index = schema.get_field_index(name)
+    declared = schema.field(index) if index >= 0 else None
+    if declared is not None and not declared.metadata:
+        try:
+            return pa.array(values, declared.type), pa.field(name, declared.type)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            pass
+    elif declared is None and all(v is None or isinstance(v, str) for v in values):
+        return pa.array(values, pa.string()), pa.field(name, pa.string())
+    texts = [None if v is None else orjson.dumps(v).decode() for v in values]
+    return pa.array(texts, pa.string()), pa.field(name, pa.string(), metadata=JSON)
+
+
+def _without(texts: Mapping[str, str], name: str) -> dict[str, str]:
+    return {k: v for k, v in texts.items() if k != name}
+
+
+def _is_text_file(blob: Body) -> bool:
+    return bool(blob.get("url")) and blob.get("data") is None and _looks_like_text(blob)
+
+
+def _looks_like_text(blob: Body) -> bool:
+    mime = blob.get("mime_type") or ""
+    return mime.startswith("text/") if mime else blob["type"] in TEXT_TYPES
+
+
+def _value(blob: Body) -> Any:
+    """What the blob's property holds: the value itself, or the URL of the file (a text file's text comes later)."""
+    return blob["data"] if blob.get("data") is not None else blob.get("url")
+
+
+def _data(blob: Body) -> str | None:
+    value = _value(blob)
+    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _mime_type(blob: Body) -> str | None:
+    """Declared, or plain from the kind of value; None where the worker has to look at the content."""
+    if blob.get("mime_type"):
+        return str(blob["mime_type"])
+    if blob.get("data") is not None:
+        return "text/plain" if isinstance(blob["data"], str) else "application/json"
+    return "text/plain" if blob["type"] in TEXT_TYPES else None
+
+
+def _size(blob: Body) -> int | None:
+    if blob.get("size_bytes") is not None:
+        return int(blob["size_bytes"])
+    value = _data(blob)
+    return len(value.encode()) if blob.get("data") is not None and value is not None else None
