@@ -200,8 +200,14 @@ def _converted(values: list[Any], field: pa.Field, change: Callable[[Any], Any],
 
 
 def _number(value: Any, kind: pa.DataType) -> Any:
-    """2.0 as 2 where whole numbers are stored: pandas turns integers with gaps into floats."""
-    if pa.types.is_integer(kind) and isinstance(value, float) and value.is_integer():
+    """2.0 as 2 where whole numbers are stored: pandas turns integers with gaps into floats.
+
+    Raises:
+        ValueError: a fraction, which Arrow would cut off.
+    """
+    if pa.types.is_integer(kind) and isinstance(value, float):
+        if not value.is_integer():
+            raise ValueError("a fraction")
         return int(value)
     if pa.types.is_string(kind) and isinstance(value, bool | int | float):
         return str(value)
