@@ -1,0 +1,15 @@
+"""Models that plugins load: from the shared cache or the namespace, at once or lazily."""
+
+from plugin_sdk.models.errors import ModelUnavailable
+from plugin_sdk.models.lazy import LazyModelMixin, lazy_model
+from plugin_sdk.models.loader import is_hf_model_cached, load_hf_model, load_hf_model_async, load_namespace_model
+
+__all__ = [
+    "LazyModelMixin",
+    "ModelUnavailable",
+    "is_hf_model_cached",
+    "lazy_model",
+    "load_hf_model",
+    "load_hf_model_async",
+    "load_namespace_model",
+]

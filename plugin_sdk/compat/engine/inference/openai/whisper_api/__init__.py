@@ -1,0 +1,1 @@
+"""Import paths of plugins; the objects live in plugin_sdk."""

@@ -1,0 +1,45 @@
+"""Weights from a file, by its format; formats that can carry code are loaded as data or not at all."""
+
+from pathlib import Path
+from typing import Any
+
+from plugin_sdk.models.errors import ModelUnavailable
+
+ENDINGS = (".safetensors", ".pt", ".pth", ".bin", ".onnx")
+
+
+def load_weights(path: Path) -> Any:
+    """Tensors by name for safetensors and torch files, a session for ONNX; of a folder, its one model file.
+
+    Raises:
+        ModelUnavailable: there is no such file, several, or one of another format.
+    """
+    file = _model_file(path)
+    match file.suffix:
+        case ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(str(file))
+        case ".onnx":
+            return _onnx_session(file)
+        case _:
+            import torch
+
+            return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def _model_file(path: Path) -> Path:
+    files = [path] if path.is_file() else sorted(p for ending in ENDINGS for p in path.glob(f"*{ending}"))
+    known = [file for file in files if file.suffix in ENDINGS]
+    if len(known) != 1:
+        found = ", ".join(file.name for file in files) or "nothing"
+        raise ModelUnavailable(f"{path.name} holds {found}.", f"Give one file that ends in {', '.join(ENDINGS)}.")
+    return known[0]
+
+
+def _onnx_session(file: Path) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ModelUnavailable(f"{file.name} needs onnxruntime.", "Ask the operator to install it.") from error
+    return onnxruntime.InferenceSession(str(file), providers=onnxruntime.get_available_providers())

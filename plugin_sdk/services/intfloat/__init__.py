@@ -1,0 +1,1 @@
+"""Services over models of intfloat."""

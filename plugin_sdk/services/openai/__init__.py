@@ -1,0 +1,1 @@
+"""Services over the API of OpenAI, or of a server that speaks it."""
