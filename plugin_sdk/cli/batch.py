@@ -1,0 +1,105 @@
+"""`mixpeek batch run|status`: run the extractors over a bucket's objects."""
+
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from plugin_sdk.cli import options
+from plugin_sdk.cli.client import Api
+from plugin_sdk.cli.output import Format, emit, say
+from plugin_sdk.cli.remote import open_api
+
+POLL_S = 0.3
+ENDED = {"COMPLETED", "COMPLETED_WITH_ERRORS", "FAILED", "CANCELED"}
+SHOWN_FAILURES = 10
+
+
+def run(
+    bucket: options.Bucket,
+    collection: Annotated[
+        list[str] | None, typer.Option("--collection", "-c", help="Only these collections; repeat for more.")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show progress until it ends; exit 1 if it failed.")
+    ] = False,
+    namespace: options.Namespace = None,
+    base_url: options.BaseUrl = None,
+    api_key: options.ApiKey = None,
+    format: options.Output = Format.TEXT,
+) -> None:
+    """Run every collection of a bucket over all its objects.
+
+    Example: mixpeek batch run --bucket prose --watch
+    """
+    body = {"collection_ids": collection} if collection else {}
+    with open_api(base_url, api_key, namespace, needs_namespace=True) as api:
+        batch = api.post(f"buckets/{bucket}/batches/trigger", body)
+        if not watch:
+            emit(batch, f"{batch['batch_id']}: {batch['status']}", format)
+            return
+        task = follow(api, batch["task_id"], quiet=format is Format.JSON)
+        _report(api, batch, task, format)
+
+
+def status(
+    batch_id: Annotated[str, typer.Argument(help="Batch id.")],
+    bucket: options.Bucket,
+    namespace: options.Namespace = None,
+    base_url: options.BaseUrl = None,
+    api_key: options.ApiKey = None,
+    format: options.Output = Format.TEXT,
+) -> None:
+    """Say how far a batch is.
+
+    Example: mixpeek batch status btch_1a2b3c --bucket prose
+    """
+    with open_api(base_url, api_key, namespace, needs_namespace=True) as api:
+        batch = api.get(f"buckets/{bucket}/batches/{batch_id}")
+    text = f"{batch_id}: {batch['status']}"
+    emit(batch, f"{text}: {batch['error']}" if batch.get("error") else text, format)
+
+
+def follow(api: Api, task_id: str, *, quiet: bool = False) -> dict[str, Any]:
+    """Show a task's progress until it ends; the ended task."""
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"),
+        TimeElapsedColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, disable=quiet) as progress:
+        bar = progress.add_task("PENDING", total=None, speed="")
+        while True:
+            task: dict[str, Any] = api.get(f"tasks/{task_id}")
+            now = task.get("additional_data") or {}
+            speed = f"{now['rows_per_s']:,.0f} rows/s" if now.get("rows_per_s") else ""
+            total, done = now.get("rows") or None, now.get("rows_done") or 0
+            progress.update(bar, description=task["status"], total=total, completed=done, speed=speed)
+            if task["status"] in ENDED:
+                return task
+            time.sleep(POLL_S)
+
+
+def _report(api: Api, batch: dict[str, Any], task: dict[str, Any], format: Format) -> None:
+    counts = task.get("additional_data") or {}
+    lost = task["status"] != "COMPLETED"
+    if lost:
+        _tell_failures(api, batch, format)
+    text = (
+        f"{batch['batch_id']}: {task['status']}, {counts.get('documents_written', 0):,} documents written, "
+        f"{counts.get('rows_failed', 0):,} rows failed"
+    )
+    if task.get("error"):
+        text += f"\n{task['error']}"
+    emit({"batch_id": batch["batch_id"], "task": task}, text, format)
+    if task["status"] in {"FAILED", "CANCELED"}:
+        raise typer.Exit(1)
+
+
+def _tell_failures(api: Api, batch: dict[str, Any], format: Format) -> None:
+    path = f"buckets/{batch['bucket_id']}/batches/{batch['batch_id']}/failed-documents"
+    answer = api.get(path, limit=SHOWN_FAILURES)
+    for failure in answer["failed_documents"]:
+        say(f"{failure['object_id']}: {failure['message']}", format)
+    if answer["total"] > SHOWN_FAILURES:
+        say(f"… and {answer['total'] - SHOWN_FAILURES} more: GET /v1/{path}", format)
