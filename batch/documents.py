@@ -203,8 +203,10 @@ def _number(value: Any, kind: pa.DataType) -> Any:
     """2.0 as 2 where whole numbers are stored: pandas turns integers with gaps into floats.
 
     Raises:
-        ValueError: a fraction, which Arrow would cut off.
+        ValueError: a fraction, which Arrow would cut off, or text, which it would read.
     """
+    if isinstance(value, str) and not pa.types.is_string(kind):
+        raise ValueError("text")
     if pa.types.is_integer(kind) and isinstance(value, float):
         if not value.is_integer():
             raise ValueError("a fraction")
