@@ -28,7 +28,8 @@ class Api:
     """
 
     def __init__(self, base_url: str, api_key: str | None, namespace: str | None = None) -> None:
-        self.base_url, self.namespace = base_url.rstrip("/").removesuffix("/v1"), namespace
+        self.base_url = base_url.rstrip("/").removesuffix("/v1")
+        self.api_key, self.namespace = api_key, namespace
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         if namespace:
             headers["X-Namespace"] = namespace
