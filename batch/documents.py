@@ -174,8 +174,8 @@ def _stored(extraction: Extraction, field: pa.Field, result: pa.Table, problems:
     if is_json(field):
         manifest = extraction.manifest
         from_plugin = bool(manifest and field.name in manifest.output_schema.get("properties", {}))
-        if pa.types.is_string(column.type) and not from_plugin:
-            return column
+        if _is_text(column.type) and not from_plugin:
+            return pc.cast(column, field.type)
         return _converted(column.to_pylist(), field, _json_text, problems)
     if planned_as_json:
         return _converted(column.to_pylist(), field, lambda v: orjson.loads(v), problems)
@@ -260,7 +260,7 @@ def _plain(column: Any, kind: pa.DataType) -> Any:
     column = _one(column)
     if column.type == kind:
         return column
-    if pa.types.is_string(column.type):
+    if _is_text(column.type) and not pa.types.is_string(kind):
         raise pa.ArrowTypeError(f"text where {kind} is stored")  # '1' is no 1, whatever a cast would make of it
     if pa.types.is_floating(column.type) and pa.types.is_integer(kind):
         column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
@@ -273,3 +273,7 @@ def _one(column: Any) -> Any:
 
 def _is_fixed(kind: pa.DataType) -> bool:
     return bool(pa.types.is_fixed_size_list(kind))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
