@@ -23,6 +23,11 @@ class Condition:
     value: Any
     case_sensitive: bool = False
 
+    @property
+    def fields(self) -> set[str]:
+        """The field that it reads."""
+        return {self.field}
+
     def matches(self, document: Mapping[str, Any]) -> bool:
         """Whether the document satisfies it."""
         found = field_of(document, self.field)
@@ -77,6 +82,11 @@ class Group:
 
     operator: str
     members: tuple["Filter", ...]
+
+    @property
+    def fields(self) -> set[str]:
+        """Every field that it reads."""
+        return set().union(*(m.fields for m in self.members))
 
     def matches(self, document: Mapping[str, Any]) -> bool:
         """Whether the document satisfies it."""

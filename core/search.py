@@ -32,11 +32,15 @@ class Target:
 
 @dataclass(slots=True)
 class Hit:
-    """A document as found: its key (collection, document id), its fields, and how near it is (more is nearer)."""
+    """A document as found: its key (collection, document id), its fields, and how near it is (more is nearer).
+
+    `vectors` are the names of the vectors that its collection has.
+    """
 
     key: Key
     score: float
     document: dict[str, Any]
+    vectors: tuple[str, ...] = ()
 
 
 def targets_of(uri: str | None, available: Sequence[Target], where: str) -> list[Target]:
@@ -79,7 +83,8 @@ def fuse(rankings: Sequence[Sequence[Hit]], weights: Sequence[float], method: st
     for ranking, weight in zip(rankings, weights, strict=True):
         hits = sorted(_best_of_each(ranking), key=_order)
         for hit, share in zip(hits, _shares(hits, weight, weights, method), strict=True):
-            known = scored.setdefault(hit.key, Hit(hit.key, 0.0 if method != "max" else -math.inf, hit.document))
+            start = -math.inf if method == "max" else 0.0
+            known = scored.setdefault(hit.key, Hit(hit.key, start, hit.document, hit.vectors))
             known.score = max(known.score, share) if method == "max" else known.score + share
     return sorted(scored.values(), key=_order)
 

@@ -56,5 +56,8 @@ class Settings(BaseSettings):
     inference_timeout_s: PositiveFloat = 60.0
     """Seconds that one realtime request may take."""
 
+    replicas: PositiveInt = 1
+    """Plugin hosts that answer for one deployment on one serving node."""
+
     host_memory_mb: PositiveInt = 4096
     """Memory that one plugin host may hold."""

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from batch.serving.requests import Inbox, Request
-from core.errors import InvalidRequest
 from plugin_sdk.errors import HostFailed, PlatformError, PluginRaised
 
 log = logging.getLogger(__name__)
+
+TIME_LIMIT = "killed: time limit"
+"""The reason that a host gives when it was ended for being late."""
 
 
 class Host(Protocol):
@@ -60,7 +62,7 @@ class Replica:
     def _answer(self, requests: list[Request]) -> None:
         try:
             outputs = self._outputs(requests)
-        except (HostFailed, PluginRaised, InvalidRequest) as error:
+        except PlatformError as error:
             self._recover(requests, error)
         except Exception as error:  # the callers get it; the replica lives on
             log.exception("inference failed", extra={"replica": self._name, "requests": len(requests)})
@@ -69,7 +71,10 @@ class Replica:
                 request.fail(error)
         else:
             for request, output in zip(requests, outputs, strict=True):
-                request.reply(output)
+                if isinstance(output, Exception):
+                    request.fail(output)
+                else:
+                    request.reply(output)
 
     def _recover(self, requests: list[Request], error: PlatformError) -> None:
         """Fail the request that caused the error: alone it is the one, among others each is tried by itself."""
@@ -84,7 +89,7 @@ class Replica:
         for request in requests:
             self._answer([request])
 
-    def _outputs(self, requests: Sequence[Request]) -> list[dict[str, Any]]:
+    def _outputs(self, requests: Sequence[Request]) -> list[dict[str, Any] | Exception]:
         host = self._host()
         if len(requests) == 1:
             return [_checked(host.predict(dict(requests[0].payload)), "predict")]
@@ -113,10 +118,10 @@ class Replica:
             log.warning("no new host", extra={"replica": self._name, "error": str(error)})
 
 
-TIME_LIMIT = "killed: time limit"
-
-
-def _checked(output: Any, method: str) -> dict[str, Any]:
+def _checked(output: Any, method: str) -> dict[str, Any] | Exception:
+    """The handler's answer; of a batch, one may be the error that its request alone caused."""
+    if isinstance(output, Exception):
+        return output
     if not isinstance(output, dict):
         raise PluginRaised(
             f"The handler's {method} returned {type(output).__name__}, not a dict.",

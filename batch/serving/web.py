@@ -1,0 +1,134 @@
+"""What the data routes ask for: who calls, the namespace that is meant, strict bodies, and errors in the one envelope."""
+
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Depends, FastAPI, Header, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from batch.serving.answers import error_answer
+from core import access
+from core.errors import InvalidRequest
+from core.http import envelope, invalid_fields
+from core.stores import Stores
+from core.tenancy import Principal, Scope
+from plugin_sdk.errors import PlatformError
+
+log = logging.getLogger(__name__)
+
+
+class Body(BaseModel):
+    """A request's body: types are strict, and a field that is not declared is refused by its name."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class OpenBody(BaseModel):
+    """A body of a contract schema with `additionalProperties: true`: undeclared fields are in `model_extra`."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class JsonRequest(Request):
+    """A request whose JSON is parsed by orjson: no NaN, no lone surrogates, no endless nesting."""
+
+    async def json(self) -> Any:
+        return orjson.loads(await self.body())
+
+
+class Route(APIRoute):
+    """A route that reads its body so."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+
+        async def answer_json(request: Request) -> Response:
+            return await answer(JsonRequest(request.scope, request.receive))
+
+        return answer_json
+
+
+class Json(Response):
+    """A JSON answer; times are written with their zone."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS)
+
+
+async def principal_of(request: Request) -> Principal:
+    """The holder of the request's key; a store call only when the key was not seen for seconds."""
+    stores: Stores = request.app.state.stores
+    headers = request.headers.getlist("authorization")
+    if access.remembered(stores, headers):
+        return access.authenticate(stores, headers)
+    return await run_in_threadpool(access.authenticate, stores, headers)
+
+
+def _principal_with(permission: str) -> Callable[..., Coroutine[Any, Any, Principal]]:
+    async def allowed(principal: Annotated[Principal, Depends(principal_of)]) -> Principal:
+        access.require(principal, permission)
+        return principal
+
+    return allowed
+
+
+def _scope_with(permission: str) -> Callable[..., Coroutine[Any, Any, Scope]]:
+    async def allowed(
+        request: Request,
+        principal: Annotated[Principal, Depends(_principal_with(permission))],
+        x_namespace: Annotated[str | None, Header(description="The namespace's id or name.")] = None,
+    ) -> Scope:
+        stores: Stores = request.app.state.stores
+        identifier = request.path_params.get("namespace_id") or x_namespace
+        if not identifier:
+            raise InvalidRequest(
+                "The request names no namespace.",
+                "Send the header X-Namespace with its id or name, or use /v1/namespaces/{namespace_id}/….",
+                "X-Namespace",
+            )
+        if access.scope_remembered(stores, principal, identifier):
+            return access.namespace_scope(stores, principal, identifier)
+        return await run_in_threadpool(access.namespace_scope, stores, principal, identifier)
+
+    return allowed
+
+
+Reader = Annotated[Principal, Depends(_principal_with("read"))]
+ReadScope = Annotated[Scope, Depends(_scope_with("read"))]
+WriteScope = Annotated[Scope, Depends(_scope_with("write"))]
+DeleteScope = Annotated[Scope, Depends(_scope_with("delete"))]
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Let `app` answer every error in the envelope."""
+
+    @app.exception_handler(PlatformError)
+    async def known(request: Request, error: PlatformError) -> Response:
+        status, body, headers = error_answer(error)
+        if status >= 500:
+            log.error("request failed", extra={"path": request.url.path, "code": error.code}, exc_info=error)
+        return Response(body, status, headers, "application/json")
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> Json:
+        return Json(invalid_fields(error.errors()), 422)
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> Json:
+        message = f"There is nothing at {request.url.path}." if error.status_code == 404 else str(error.detail)
+        if error.status_code == 405:
+            message = f"{request.method} is not possible at {request.url.path}."
+        return Json(envelope(error.status_code, message), error.status_code, error.headers)
+
+    @app.exception_handler(Exception)
+    async def unforeseen(request: Request, error: Exception) -> Json:
+        log.error("request failed", extra={"path": request.url.path}, exc_info=error)
+        return Json(envelope(500, "Something went wrong on our side."), 500)
