@@ -1,0 +1,3 @@
+class RealtimeHandler:
+    def predict(self, request):
+        return {"length": len(request.get("text", ""))}
