@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from infra.emulator.queries import with_short_cut
+
 Properties = dict[str, Any]
 Provisioned = tuple[str, Properties]
 Provisioner = Callable[[str, Properties, str], Provisioned]
@@ -17,6 +19,7 @@ def repair() -> None:
     wait_less_for_silent_lambdas()
     poll_queues_often()
     keep_data_on_stack_update()
+    answer_plain_queries_quickly()
 
 
 def wait_less_for_silent_lambdas() -> None:
@@ -72,3 +75,10 @@ def keeping(create: Provisioner, store: Any, contents: str) -> Callable[..., Pro
         return made
 
     return update
+
+
+def answer_plain_queries_quickly() -> None:
+    """Its Query takes 60 ms a page in a partition of 10,000 items, whatever the page's size; see `queries`."""
+    from ministack.services import dynamodb
+
+    dynamodb._query = with_short_cut(dynamodb._query, dynamodb._tables, dynamodb.json_response)

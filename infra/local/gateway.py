@@ -95,7 +95,7 @@ def create_gateway(settings: Settings) -> Gateway:
     from functions.api.app import create_app as control_app
 
     stores = Stores.open(settings)
-    return Gateway(control_app(stores), data_app(stores, Vectors(settings.data_uri), settings))
+    return Gateway(control_app(stores), data_app(stores, Vectors.at(settings), settings))
 
 
 def main() -> None:
@@ -109,7 +109,7 @@ def main() -> None:
     port = int(os.environ.get("OPENPEEK_PORT", GATEWAY_PORT))
     app = create_gateway(Settings())
     uvicorn.run(
-        app,  # type: ignore[arg-type]
+        app,
         host="127.0.0.1",
         port=port,
         access_log=False,

@@ -1,0 +1,88 @@
+"""The emulator's quick answer to plain queries is the answer that MiniStack itself gives."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ministack.services import dynamodb
+
+from infra.emulator.queries import understood, with_short_cut
+
+KEYS = st.text(alphabet="ab#é\U0001f600", min_size=1, max_size=4)
+TABLE = "quick-queries"
+
+
+def request(pk, prefix, limit, forward, start):
+    names, values, condition = {"#pk": "pk"}, {":pk": {"S": pk}}, "#pk = :pk"
+    if prefix:
+        names, values = names | {"#sk": "sk"}, values | {":sk": {"S": prefix}}
+        condition += " AND begins_with(#sk, :sk)"
+    asked = {
+        "TableName": TABLE,
+        "KeyConditionExpression": condition,
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": values,
+        "ScanIndexForward": forward,
+        "Limit": limit,
+        "ConsistentRead": True,
+    }
+    return asked | ({"ExclusiveStartKey": {"pk": {"S": pk}, "sk": {"S": start}}} if start else {})
+
+
+def create_table():
+    dynamodb._create_table(
+        {
+            "TableName": TABLE,
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
+            "KeySchema": [
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+        }
+    )
+
+
+@pytest.fixture
+def table():
+    create_table()
+    yield dynamodb._tables[TABLE]
+    del dynamodb._tables[TABLE]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    present=st.sets(KEYS, max_size=12),
+    prefix=st.one_of(st.just(""), KEYS),
+    limit=st.integers(1, 6),
+    forward=st.booleans(),
+    start=st.one_of(st.none(), KEYS),
+)
+def test_plain_query_is_answered_as_ministack_answers_it(present, prefix, limit, forward, start):
+    create_table()
+    for sk in present:
+        dynamodb._tables[TABLE]["items"]["org"][sk] = {"pk": {"S": "org"}, "sk": {"S": sk}, "n": {"N": "1"}}
+    asked = request("org", prefix, limit, forward, start)
+    quick = with_short_cut(dynamodb._query, dynamodb._tables, dynamodb.json_response)
+
+    status, _, body = quick(dict(asked))
+
+    expected_status, _, expected = dynamodb._query(dict(asked))
+    assert (status, json.loads(body)) == (expected_status, json.loads(expected))
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"FilterExpression": "n = :n"},
+        {"IndexName": "by_index"},
+        {"ProjectionExpression": "pk"},
+        {"Select": "COUNT"},
+        {"KeyConditionExpression": "#pk = :pk AND #sk > :sk"},
+        {"ExclusiveStartKey": {"pk": {"S": "another"}, "sk": {"S": "a"}}},
+    ],
+)
+def test_any_other_query_is_left_to_ministack(table, extra):
+    assert understood(request("org", "a", 5, True, None), table)
+    assert understood(request("org", "a", 5, True, None) | extra, table) is None
