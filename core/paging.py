@@ -4,12 +4,13 @@ import base64
 import binascii
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from core.conditions import MISSING, Filter, field_of, parse
+from core.conditions import MISSING, Filter, field_of, join, parse
 from core.errors import InvalidRequest
+from core.stores.records import Record, Records, cursor_after
 
 Body = dict[str, Any]
 
@@ -27,6 +28,26 @@ class Paging:
     def start(self) -> int:
         """Rows before the page, for lists that are counted."""
         return self.offset if self.cursor is None else offset_of(self.cursor)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One partition of the table, in key order or from its end."""
+
+    records: Records
+    pk: str
+    newest_first: bool = False
+
+    def each(self, cursor: str | None, page_size: int = 1000) -> Iterator[Record]:
+        """The records behind the cursor, read page by page."""
+        while True:
+            page = self.records.query(
+                self.pk, limit=min(page_size, 1000), cursor=cursor, newest_first=self.newest_first
+            )
+            yield from page.records
+            cursor = page.cursor
+            if cursor is None:
+                return
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +72,17 @@ class Selection:
             raise InvalidRequest(f"sort is {sort!r}.", 'Write {"field": "created_at", "direction": "desc"}.', "sort")
         return cls(parse(filters), search or None, sort or None, case_sensitive)
 
+    def also(self, condition: Filter | None) -> "Selection":
+        """The selection with one more condition."""
+        return replace(self, filters=join(self.filters, condition))
+
     @property
     def selects(self) -> bool:
         """Whether it leaves any item out, or orders them."""
         return bool(self.filters or self.search or self.sort)
 
     def keeps(self, item: Mapping[str, Any], searched: Sequence[str]) -> bool:
-        """Whether the item passes the filters, and one of the `searched` fields holds the text."""
+        """Whether the item passes the filters, and one of the `searched` fields holds the text (an id: begins with it)."""
         return (self.filters is None or self.filters.matches(item)) and self._found(item, searched)
 
     def of(self, items: Iterable[Body], searched: Sequence[str]) -> list[Body]:
@@ -74,7 +99,9 @@ class Selection:
         if not self.search:
             return True
         fold: Callable[[str], str] = str if self.case_sensitive else str.casefold
-        return any(fold(self.search) in fold(str(item.get(name) or "")) for name in searched)
+        sought = fold(self.search)
+        texts = ((name, fold(str(item.get(name) or ""))) for name in searched)
+        return any(text.startswith(sought) if name.endswith("_id") else sought in text for name, text in texts)
 
 
 def page_of(items: Sequence[Body], paging: Paging) -> tuple[list[Body], Body]:
@@ -85,11 +112,58 @@ def page_of(items: Sequence[Body], paging: Paging) -> tuple[list[Body], Body]:
     return page, pagination(paging, total=len(items), next_cursor=cursor_of(after) if after < len(items) else None)
 
 
+def listed(
+    source: Source,
+    paging: Paging,
+    selection: Selection,
+    shown: Callable[[Record], Body],
+    searched: Sequence[str],
+    total: Callable[[], int] | None = None,
+) -> tuple[list[Body], Body]:
+    """One page of a partition's records as `shown`, and the contract's `pagination` for it.
+
+    Without a sort only as many records are read as the page needs. A wanted total is what `total` tells where nothing
+    selects, else it is counted.
+    """
+    if selection.sort:
+        return page_of(selection.of(map(shown, source.each(None)), searched), paging)
+    page: list[Body] = []
+    last: Record | None = None
+    skip = paging.offset if paging.cursor is None else 0
+    for record in source.each(paging.cursor, page_size=1000 if selection.selects else skip + paging.limit + 1):
+        item = shown(record)
+        if not selection.keeps(item, searched):
+            continue
+        if skip:
+            skip -= 1
+        elif len(page) < paging.limit:
+            page.append(item)
+            last = record
+        else:
+            break
+    else:
+        last = None
+    counted = _total(source, selection, shown, searched, total) if paging.include_total else None
+    return page, pagination(paging, total=counted, next_cursor=cursor_after(last) if last else None)
+
+
+def _total(
+    source: Source,
+    selection: Selection,
+    shown: Callable[[Record], Body],
+    searched: Sequence[str],
+    total: Callable[[], int] | None,
+) -> int:
+    if total and not selection.selects:
+        return total()
+    return sum(selection.keeps(shown(record), searched) for record in source.each(None))
+
+
 def pagination(paging: Paging, *, total: int | None, next_cursor: str | None) -> Body:
     """The contract's `pagination` object; pages are counted from 1."""
     return {
         "total": total,
-        "page": paging.start // paging.limit + 1 if total is not None else None,
+        "page": paging.offset // paging.limit + 1 if paging.cursor is None else None,
         "page_size": paging.limit,
         "total_pages": math.ceil(total / paging.limit) if total is not None else None,
         "next_page": None,

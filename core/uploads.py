@@ -1,20 +1,39 @@
 """Upload: a file on its way into a bucket by a presigned PUT, `upl_…`."""
 
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
+from core.blob_input import named_blob
+from core.blobs import Blob
+from core.bucket_schema import BLOB_TYPES, known_property, properties_of
+from core.buckets import Bucket
+from core.errors import Expired, InvalidRequest, NotFound, UploadMissing
+from core.ids import new_id, now, ordered_id
+from core.mime import HEAD_BYTES, fits, kind_of, sniff
 from core.noun import Noun
+from core.paging import Paging, Selection, Source, listed
 from core.status import TaskStatus
+from core.stores import Stores
+from core.stores.blobs import BlobInfo, BlobRef
+from core.stores.records import Body, Entry
+from core.tenancy import Scope
+
+SEARCHED = ("upload_id", "filename", "content_type", "metadata")
+MAX_KEY_NAME = 600
 
 
 class Upload(Noun):
-    """An upload as stored."""
+    """An upload as stored; the presigned URL is made anew for each answer that shows it."""
 
     upload_id: str
     bucket_id: str
     filename: str
     content_type: str
     file_size_bytes: int | None = None
-    presigned_url: str | None = None
     presigned_url_expiration: int = 3600
     s3_key: str
     status: TaskStatus = TaskStatus.PENDING
@@ -25,9 +44,261 @@ class Upload(Noun):
     blob_type: str | None = None
     file_hash: str | None = None
     skip_duplicates: bool = True
+    is_duplicate: bool = False
+    duplicate_of_upload_id: str | None = None
+    skipped_unique_key: bool = False
+    existing_object_id: str | None = None
+    message: str | None = None
     expires_at: str
     completed_at: str | None = None
     verified_at: str | None = None
     etag: str | None = None
     object_id: str | None = None
     task_id: str | None = None
+
+    def answer(self, presigned_url: str | None = None) -> Body:
+        """UploadResponse."""
+        return self.body() | {"presigned_url": presigned_url}
+
+
+def create_uploads(
+    stores: Stores, scope: Scope, bucket: Bucket, asked: Sequence[Mapping[str, Any]]
+) -> list[tuple[Upload, str | None]]:
+    """New uploads, each with its presigned URL; a file whose hash the bucket has gets none and is COMPLETED.
+
+    Raises:
+        InvalidRequest: a file name or a property can't be used; then none of them is created.
+    """
+    made = [
+        _deduplicated(stores, scope, _new(scope, bucket, a, i if len(asked) > 1 else None)) for i, a in enumerate(asked)
+    ]
+    stores.records.put_many([_entry(scope, upload) for upload in made])
+    for status, number in Counter(upload.status for upload in made).items():
+        _count(stores, scope, bucket.bucket_id, {status.value: number})
+    return [(upload, presigned(stores, upload)) for upload in made]
+
+
+def get_upload(stores: Stores, scope: Scope, bucket_id: str, upload_id: str) -> Upload:
+    """The bucket's upload of this id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    known = 0 < len(upload_id) <= 128
+    record = stores.records.get(scope.key("upload", bucket_id), upload_id) if known else None
+    if record is None:
+        raise NotFound(f"There is no upload {upload_id[:100]!r} in this bucket.", "List its uploads to see their ids.")
+    return Upload.model_validate(record.body)
+
+
+def list_uploads(
+    stores: Stores, scope: Scope, bucket_id: str, paging: Paging, selection: Selection, *, with_urls: bool = False
+) -> tuple[list[Body], Body, Body]:
+    """One page of the bucket's uploads as answers, oldest first, its pagination, and the bucket's statistics."""
+    source = Source(stores.records, scope.key("upload", bucket_id))
+
+    def shown(record: Any) -> Body:
+        upload = Upload.model_validate(record.body)
+        return upload.answer(presigned(stores, upload) if with_urls else None)
+
+    page, pagination = listed(source, paging, selection, shown, SEARCHED)
+    return page, pagination, _statistics(stores, scope, bucket_id)
+
+
+def delete_upload(stores: Stores, scope: Scope, bucket_id: str, upload_id: str, *, with_file: bool = True) -> None:
+    """Delete the upload; its file too, unless an object holds it."""
+    upload = get_upload(stores, scope, bucket_id, upload_id)
+    if stores.records.delete(scope.key("upload", bucket_id), upload_id):
+        size = upload.file_size_bytes or 0 if upload.status is TaskStatus.COMPLETED else 0
+        _count(stores, scope, bucket_id, {upload.status.value: -1, "size_bytes": -size})
+    if upload.file_hash:
+        stores.records.delete(scope.key("upload_hash", bucket_id), upload.file_hash)
+    if with_file and upload.object_id is None:
+        stores.blobs.delete(file_of(stores, upload))
+
+
+def presigned(stores: Stores, upload: Upload) -> str | None:
+    """A URL that takes the file, for as long as the upload is open."""
+    left_s = int((datetime.fromisoformat(upload.expires_at) - now()).total_seconds())
+    if upload.status is not TaskStatus.PENDING or left_s <= 0:
+        return None
+    return stores.blobs.presign_put(file_of(stores, upload), left_s)
+
+
+def file_of(stores: Stores, upload: Upload) -> BlobRef:
+    """Where the upload's file goes."""
+    return BlobRef(stores.settings.object_bucket, upload.s3_key)
+
+
+def arrived(stores: Stores, upload: Upload) -> BlobInfo:
+    """What S3 says of the upload's file.
+
+    Raises:
+        Expired: it is not there, and its URL takes it no more.
+        UploadMissing: it is not there.
+    """
+    try:
+        return stores.blobs.head(file_of(stores, upload))
+    except NotFound as error:
+        if datetime.fromisoformat(upload.expires_at) < now():
+            raise Expired(f"Upload {upload.upload_id} expired at {upload.expires_at}.", "Create a new one.") from error
+        raise UploadMissing(
+            f"The file of upload {upload.upload_id} is not there.", "PUT it to the presigned URL, then confirm."
+        ) from error
+
+
+def uploaded_blob(stores: Stores, bucket: Bucket, upload: Upload, info: BlobInfo) -> Blob:
+    """The blob that the arrived file makes; its MIME type is that of its content.
+
+    Raises:
+        InvalidRequest: the file is empty, or is not of the property's type.
+    """
+    if not info.size_bytes:
+        raise InvalidRequest(f"The file of upload {upload.upload_id} is empty.", "PUT it again, then confirm.", "file")
+    ref = file_of(stores, upload)
+    mime_type = sniff(stores.blobs.get(ref, HEAD_BYTES), upload.content_type)
+    name, kind = _property(bucket, upload, mime_type)
+    if not fits(kind, mime_type):
+        raise InvalidRequest(
+            f"The file of upload {upload.upload_id} is {mime_type}; {name!r} takes {kind}.",
+            "Upload another file, or use another property.",
+            "blob_property",
+        )
+    return Blob(
+        blob_id=f"blob_{upload.upload_id.removeprefix('upl_')}",
+        property=name,
+        type=kind,
+        url=ref.url,
+        filename=upload.filename,
+        mime_type=mime_type,
+        size_bytes=info.size_bytes,
+        hash=upload.file_hash,
+        metadata=upload.metadata,
+    )
+
+
+def blob_of_upload(stores: Stores, scope: Scope, bucket: Bucket, upload_id: str, asked: Mapping[str, Any]) -> Blob:
+    """The blob of an object that names an upload; property and type are what the object says."""
+    upload = get_upload(stores, scope, bucket.bucket_id, upload_id)
+    named = upload.changed(blob_property=asked["property"], blob_type=asked["type"])
+    blob = uploaded_blob(stores, bucket, named, arrived(stores, upload))
+    about = {"blob_id": new_id("blob"), "metadata": upload.metadata | (asked.get("metadata") or {})}
+    return blob.model_copy(update=about | {"key_prefix": asked.get("key_prefix")})
+
+
+def completed(stores: Stores, scope: Scope, upload: Upload, **fields: Any) -> Upload:
+    """The upload, COMPLETED with these fields; when it was before, it stays as it was."""
+    changed: list[bool] = []
+
+    def change(body: Body) -> Body | None:
+        changed[:] = [body["status"] != TaskStatus.COMPLETED]
+        done = {"status": TaskStatus.COMPLETED, "completed_at": now().isoformat()}
+        return Upload.model_validate(body).changed(**done, **fields).body() if changed[0] else None
+
+    record = stores.records.update(scope.key("upload", upload.bucket_id), upload.upload_id, change)
+    if record is None:
+        raise NotFound(f"Upload {upload.upload_id} was deleted meanwhile.", "Create a new one.")
+    done = Upload.model_validate(record.body)
+    if changed[0]:
+        deltas = {upload.status.value: -1, TaskStatus.COMPLETED.value: 1, "size_bytes": done.file_size_bytes or 0}
+        _count(stores, scope, upload.bucket_id, deltas)
+        if done.file_hash:
+            pk = scope.key("upload_hash", upload.bucket_id)
+            stores.records.put_many([Entry(pk, done.file_hash, {"upload_id": done.upload_id})])
+    return done
+
+
+def _new(scope: Scope, bucket: Bucket, asked: Mapping[str, Any], index: int | None) -> Upload:
+    where = "" if index is None else f"uploads[{index}]."
+    filename = str(asked["filename"])
+    if not filename.isprintable() or "/" in filename or "\\" in filename or filename in (".", ".."):
+        raise InvalidRequest(
+            f"{where}filename is {filename!r}.", "Give the file's own name, no path.", f"{where}filename"
+        )
+    upload_id = ordered_id("upl")
+    expires_in_s = asked.get("presigned_url_expiration", 3600)
+    upload = Upload(
+        upload_id=upload_id,
+        bucket_id=bucket.bucket_id,
+        s3_key=f"{scope.prefix}/{bucket.bucket_id}/{upload_id}/{_key_name(filename)}",
+        expires_at=(now() + timedelta(seconds=expires_in_s)).isoformat(),
+        **{k: v for k, v in asked.items() if v is not None},
+    )
+    if upload.create_object_on_confirm:
+        _property(bucket, upload, upload.content_type)
+        for name in upload.object_metadata or {}:
+            known_property(bucket.bucket_schema, name, f"{where}object_metadata.{name}")
+    return upload
+
+
+def _key_name(filename: str) -> str:
+    """The file name as it stands in the key; shortened where its URL would pass the 2,083 characters of a client."""
+    return filename if len(quote(filename)) <= MAX_KEY_NAME else re.sub(r"[^A-Za-z0-9._-]", "_", filename)[-200:]
+
+
+def _property(bucket: Bucket, upload: Upload, mime_type: str) -> tuple[str, str]:
+    """Which property the file fills, and of what type."""
+    schema, kind = bucket.bucket_schema, (upload.blob_type or "").lower() or None
+    name = upload.blob_property
+    if name is None and schema is None:
+        return kind or kind_of(mime_type), kind or kind_of(mime_type)
+    if name is None:
+        fitting = [
+            n for n, p in properties_of(schema).items() if p["type"] in BLOB_TYPES and fits(p["type"], mime_type)
+        ]
+        named = {"property": fitting[0]} if len(fitting) == 1 else {}
+        return _as_pair(named_blob(named, schema))
+    described = known_property(schema, name, "blob_property") or {}
+    kind = kind or described.get("type") or kind_of(mime_type)
+    if described and described["type"] != kind:
+        raise InvalidRequest(
+            f"blob_type is {kind!r}; the bucket's schema says that {name!r} is {described['type']!r}.",
+            f"Send {described['type']!r}, or leave blob_type out.",
+            "blob_type",
+        )
+    return name, str(kind)
+
+
+def _as_pair(blob: Mapping[str, Any]) -> tuple[str, str]:
+    return str(blob["property"]), str(blob["type"])
+
+
+def _deduplicated(stores: Stores, scope: Scope, upload: Upload) -> Upload:
+    """The upload, or the same told to be a copy of one that the bucket has."""
+    if not upload.file_hash or not upload.skip_duplicates:
+        return upload
+    pointer = stores.records.get(scope.key("upload_hash", upload.bucket_id), upload.file_hash)
+    if pointer is None:
+        return upload
+    first = get_upload(stores, scope, upload.bucket_id, pointer.body["upload_id"])
+    return upload.changed(
+        status=TaskStatus.COMPLETED,
+        is_duplicate=True,
+        duplicate_of_upload_id=first.upload_id,
+        object_id=first.object_id,
+        existing_object_id=first.object_id,
+        message="The bucket has a file with this hash; nothing needs to be uploaded.",
+    )
+
+
+def _statistics(stores: Stores, scope: Scope, bucket_id: str) -> Body:
+    numbers = stores.records.counters(scope.key("upload_counts"), bucket_id)
+    by_status = {s.value: numbers[s.value] for s in TaskStatus if numbers.get(s.value, 0) > 0}
+    total, size, done = sum(by_status.values()), max(0, numbers.get("size_bytes", 0)), by_status.get("COMPLETED", 0)
+    return {
+        "total_uploads": total,
+        "total_size_bytes": size,
+        "uploads_by_status": by_status,
+        "avg_file_size_bytes": size / done if done else 0.0,
+        "unique_buckets": 1 if total else 0,
+    }
+
+
+def _count(stores: Stores, scope: Scope, bucket_id: str, deltas: Mapping[str, int]) -> None:
+    stores.records.add(
+        scope.key("upload_counts"), bucket_id, {k: v for k, v in deltas.items() if v} or {"size_bytes": 0}
+    )
+
+
+def _entry(scope: Scope, upload: Upload) -> Entry:
+    return Entry(scope.key("upload", upload.bucket_id), upload.upload_id, upload.body())

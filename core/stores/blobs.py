@@ -92,6 +92,16 @@ class Blobs:
         with talking_to("S3"):
             self._client.delete_object(Bucket=ref.bucket, Key=ref.key)
 
+    def delete_all(self, bucket: str, prefix: str) -> None:
+        """Delete every file under `prefix`, 1,000 a call."""
+        keys = [ref.key for ref in self.each(bucket, prefix)]
+        for start in range(0, len(keys), 1000):
+            with talking_to("S3"):
+                self._client.delete_objects(
+                    Bucket=bucket,
+                    Delete={"Objects": [{"Key": key} for key in keys[start : start + 1000]], "Quiet": True},
+                )
+
     def each(self, bucket: str, prefix: str) -> Iterator[BlobRef]:
         """Every file under `prefix`."""
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)

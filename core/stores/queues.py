@@ -33,6 +33,14 @@ class Queues:
                 QueueUrl=self._url(queue), MessageBody=orjson.dumps(body).decode(), DelaySeconds=delay_s
             )
 
+    def length(self, queue: str) -> int:
+        """About how many jobs wait."""
+        with talking_to("SQS"):
+            answer = self._client.get_queue_attributes(
+                QueueUrl=self._url(queue), AttributeNames=["ApproximateNumberOfMessages"]
+            )
+        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+
     def receive(self, queue: str, *, wait_s: int = 10, visible_after_s: int = 60, limit: int = 1) -> list[Message]:
         """Up to `limit` jobs, waiting for the first; each is hidden from others for `visible_after_s`."""
         with talking_to("SQS"):

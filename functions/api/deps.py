@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 import orjson
 from fastapi import Depends, Header, Query, Request, Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from core import access
@@ -50,12 +50,12 @@ class Route(APIRoute):
 
 
 class Answer(Response):
-    """A JSON answer, as `core` made it."""
+    """A JSON answer, as `core` made it; None is no body."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        return orjson.dumps(content)
+        return b"" if content is None else orjson.dumps(content)
 
 
 async def stores_of(request: Request) -> Stores:
@@ -108,6 +108,16 @@ def _scope_with(permission: str) -> Callable[..., Coroutine[Any, Any, Scope]]:
     return allowed
 
 
+async def named_scope_of(
+    request: Request,
+    principal: Annotated[Principal, Depends(_principal_with("read"))],
+    x_namespace: Annotated[str | None, Header(description="The namespace's id or name.")] = None,
+) -> Scope | None:
+    """The namespace that the request names, if it names one."""
+    named = request.path_params.get("namespace_id") or x_namespace
+    return await scope_of(request, principal, x_namespace) if named else None
+
+
 async def paging_of(
     limit: Annotated[int | None, Query(ge=1, le=1000)] = None,
     offset: Annotated[int | None, Query(ge=0, le=10000)] = None,
@@ -127,7 +137,22 @@ Admin = Annotated[Principal, Depends(_principal_with("admin"))]
 ReadScope = Annotated[Scope, Depends(_scope_with("read"))]
 WriteScope = Annotated[Scope, Depends(_scope_with("write"))]
 DeleteScope = Annotated[Scope, Depends(_scope_with("delete"))]
+NamedScope = Annotated[Scope | None, Depends(named_scope_of)]
 PagingOf = Annotated[Paging, Depends(paging_of)]
+
+
+class PagedBody(Body):
+    """A list's body that may hold the paging too: `page_size` is what the high-level client calls the limit."""
+
+    limit: int | None = Field(None, ge=1, le=1000)
+    page_size: int | None = Field(None, ge=1, le=1000)
+    offset: int | None = Field(None, ge=0)
+    cursor: str | None = None
+
+    def paging(self, query: Paging) -> Paging:
+        """What the body says, else what the query string says."""
+        limit = self.limit or self.page_size or query.limit
+        return Paging(limit, self.offset or query.offset, self.cursor or query.cursor, query.include_total)
 
 
 def either(first: T | None, second: T | None, name: str, alias: str) -> T:

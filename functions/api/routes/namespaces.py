@@ -15,9 +15,10 @@ from core.namespaces import (
     with_ids,
 )
 from core.paging import Paging, Selection, page_of
+from core.removal import remove_namespace
 from core.stores import Stores
 from core.tenancy import Principal
-from functions.api.deps import Answer, Body, PagingOf, Reader, Route, StoresOf, Writer, either, given
+from functions.api.deps import Answer, Body, Deleter, PagingOf, Reader, Route, StoresOf, Writer, either, given
 
 router = APIRouter(prefix="/namespaces", tags=["namespaces"], route_class=Route)
 SEARCHED = ("namespace_name", "namespace_id", "description")
@@ -106,6 +107,16 @@ def change(stores: StoresOf, caller: Writer, namespace_identifier: str, body: Ch
     changed = change_namespace(stores, caller, namespace, **given(body))
     access.forget_namespace(stores, caller.scope(namespace.namespace_id))
     return Answer(shown(changed))
+
+
+@router.delete("/{namespace_identifier}")
+def delete(stores: StoresOf, caller: Deleter, namespace_identifier: str, force: bool = False) -> Answer:
+    """With or without `force` the namespace goes with all that it holds: nothing in it can outlive it."""
+    namespace = find_namespace(stores, caller, namespace_identifier)
+    task = remove_namespace(stores, caller, namespace)
+    access.forget_namespace(stores, caller.scope(namespace.namespace_id))
+    told = {"success": True, "message": f"Namespace {namespace.namespace_name!r} and all it held were deleted."}
+    return Answer(told | {"task_id": task.task_id, "status": task.status})
 
 
 def shown(namespace: Namespace) -> dict[str, Any]:

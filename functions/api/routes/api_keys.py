@@ -1,0 +1,127 @@
+"""Routes of the API keys of an organization's users."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter
+from pydantic import AwareDatetime, Field
+
+from core import access
+from core.errors import InvalidRequest
+from core.ids import now
+from core.namespaces import find_namespace
+from core.organizations import ApiKey, change_key, create_key, list_keys, revoke_key, rotate_key
+from core.stores import Stores
+from core.tenancy import Principal
+from functions.api.deps import Admin, Answer, Body, Route, StoresOf, given
+
+router = APIRouter(prefix="/organizations/users/{user_email}/api-keys", tags=["api-keys"], route_class=Route)
+Permission = Literal["read", "write", "delete", "admin"]
+Moment = Annotated[AwareDatetime, Field(strict=False)]
+
+
+class ResourceScope(Body):
+    """ResourceScope: what a key is limited to. The platform limits keys to namespaces."""
+
+    resource_type: str
+    resource_id: str = Field(min_length=1, max_length=100)
+    operations: list[str] | None = None
+
+
+class CreateKey(Body):
+    """APIKeyCreateRequest."""
+
+    name: str = Field(min_length=1, max_length=100)
+    description: str | None = Field(None, max_length=500)
+    permissions: list[Permission] | None = None
+    scopes: list[ResourceScope] | None = None
+    rate_limit_override: int | None = Field(None, ge=1)
+    expires_at: Moment | None = None
+
+
+class ChangeKey(Body):
+    """APIKeyUpdateRequest."""
+
+    name: str | None = Field(None, min_length=1, max_length=100)
+    description: str | None = Field(None, max_length=500)
+    permissions: list[Permission] | None = None
+    scopes: list[ResourceScope] | None = None
+    rate_limit_override: int | None = Field(None, ge=1)
+    expires_at: Moment | None = None
+    status: Literal["active", "revoked", "expired"] | None = None
+
+
+@router.post("")
+def create(stores: StoresOf, caller: Admin, user_email: str, body: CreateKey) -> Answer:
+    key, secret = create_key(stores, caller, user_email, **checked(stores, caller, body))
+    return Answer(shown(key) | {"key": secret})
+
+
+@router.get("")
+def list_all(stores: StoresOf, caller: Admin, user_email: str, include_revoked: bool = False) -> Answer:
+    keys = list_keys(stores, caller, user_email, include_revoked=include_revoked)
+    return Answer({"results": [shown(key) for key in keys], "total": len(keys)})
+
+
+@router.patch("/{key_name}")
+def change(stores: StoresOf, caller: Admin, user_email: str, key_name: str, body: ChangeKey) -> Answer:
+    fields = checked(stores, caller, body)
+    status = fields.pop("status", "active")
+    if status == "expired":
+        fields["expires_at"] = now().isoformat()
+    key = change_key(stores, caller, user_email, key_name, **fields)
+    if status == "revoked":
+        key = revoke_key(stores, caller, user_email, key.name)
+    access.forget_key(stores, key.key_hash)
+    return Answer(shown(key))
+
+
+@router.delete("/{key_name}")
+def delete(stores: StoresOf, caller: Admin, user_email: str, key_name: str) -> Answer:
+    key = revoke_key(stores, caller, user_email, key_name)
+    access.forget_key(stores, key.key_hash)
+    return Answer({"success": True, "message": f"Key {key_name!r} was revoked."})
+
+
+@router.post("/{key_name}/rotate")
+def rotate(stores: StoresOf, caller: Admin, user_email: str, key_name: str) -> Answer:
+    old, key, secret = rotate_key(stores, caller, user_email, key_name)
+    access.forget_key(stores, old.key_hash)
+    return Answer(shown(key) | {"key": secret})
+
+
+def checked(stores: Stores, caller: Principal, body: CreateKey | ChangeKey) -> dict[str, Any]:
+    """The request's fields, scopes being namespaces of the organization, by id."""
+    fields = given(body)
+    fields["scopes"] = [
+        scope_of(stores, caller, scope, f"scopes[{i}]") for i, scope in enumerate(fields.get("scopes", []))
+    ]
+    if body.scopes is None:
+        del fields["scopes"]
+    return fields
+
+
+def scope_of(stores: Stores, caller: Principal, scope: dict[str, Any], where: str) -> dict[str, Any]:
+    """The scope, if keys can be limited by it.
+
+    Raises:
+        InvalidRequest: it is of another kind, or names operations: permissions say what a key may do.
+    """
+    if scope["resource_type"] == "organization":
+        return scope | {"resource_id": caller.org_id}
+    if scope["resource_type"] != "namespace" or scope.get("operations"):
+        raise InvalidRequest(
+            f"{where}: a key can't be limited by {scope['resource_type']!r} or by operations.",
+            "Use resource_type 'namespace' or 'organization', and permissions.",
+            where,
+        )
+    return scope | {"resource_id": find_namespace(stores, caller, scope["resource_id"]).namespace_id}
+
+
+def shown(key: ApiKey) -> dict[str, Any]:
+    """APIKeyModel."""
+    over = key.status == "active" and key.expires_at and datetime.fromisoformat(key.expires_at) <= now()
+    body = key.body()
+    del body["user_email"]
+    body |= {"internal_id": body.pop("org_id"), "organization_id": key.org_id, "key_type": "standard"}
+    return body | ({"status": "expired"} if over else {})

@@ -1,0 +1,137 @@
+"""Routes of buckets."""
+
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.buckets import Bucket, change_bucket, counts_of, create_bucket, each_bucket, find_bucket
+from core.paging import Paging, Selection, page_of
+from core.removal import remove_bucket
+from core.stores import Stores
+from core.tenancy import Scope
+from functions.api.deps import (
+    Answer,
+    Body,
+    DeleteScope,
+    PagedBody,
+    ReadScope,
+    Route,
+    StoresOf,
+    WriteScope,
+    either,
+    given,
+)
+
+scoped = APIRouter(prefix="/buckets", tags=["buckets"], route_class=Route)
+SEARCHED = ("bucket_name", "bucket_id", "description")
+FieldType = Literal[
+    "string", "number", "integer", "float", "boolean", "object", "array", "date", "datetime",
+    "text", "image", "audio", "video", "pdf", "excel",
+]  # fmt: skip
+
+
+class SchemaField(BaseModel):
+    """BucketSchemaField; what else a field says is kept."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    type: FieldType
+    items: "SchemaField | None" = None
+    properties: "dict[str, SchemaField] | None" = None
+    description: str | None = None
+    examples: list[Any] | None = None
+    enum: list[Any] | None = None
+    required: bool | None = None
+
+
+class Schema(BaseModel):
+    """BucketSchema."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    properties: dict[str, SchemaField]
+
+
+class UniqueKey(Body):
+    """UniqueKeyConfig."""
+
+    fields: list[str] = Field(min_length=1)
+    default_policy: Literal["insert", "update", "upsert"] | None = None
+
+
+class CreateBucket(Body):
+    """BucketCreateRequest."""
+
+    bucket_name: str | None = None
+    name: str | None = None
+    description: str | None = None
+    bucket_schema: Schema | None = None
+    unique_key: UniqueKey | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class ChangeBucket(Body):
+    """BucketPatchRequest and BucketUpdateRequest."""
+
+    bucket_name: str | None = None
+    description: str | None = None
+    bucket_schema: Schema | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class ListBuckets(PagedBody):
+    """ListBucketsRequest."""
+
+    search: str | None = None
+    filters: dict[str, Any] | None = None
+    sort: dict[str, Any] | None = None
+    case_sensitive: bool = False
+
+
+@scoped.post("")
+def create(stores: StoresOf, scope: WriteScope, body: CreateBucket) -> Answer:
+    name = either(body.bucket_name, body.name, "bucket_name", "name")
+    bucket = create_bucket(stores, scope, name, **given(body, without=("bucket_name", "name")))
+    return Answer(shown(stores, scope, bucket))
+
+
+@scoped.post("/list")
+def list_post(stores: StoresOf, scope: ReadScope, body: ListBuckets | None = None) -> Answer:
+    body = body or ListBuckets()
+    selection = Selection.parse(body.filters, search=body.search, sort=body.sort, case_sensitive=body.case_sensitive)
+    found = selection.of((bucket.body() for bucket in each_bucket(stores, scope)), SEARCHED)
+    page, pagination = page_of(found, body.paging(Paging()))
+    results = [shown(stores, scope, Bucket.model_validate(b)) for b in page]
+    return Answer({"results": results, "total_count": len(found), "pagination": pagination})
+
+
+@scoped.get("/{bucket_identifier}")
+def get(stores: StoresOf, scope: ReadScope, bucket_identifier: str) -> Answer:
+    return Answer(shown(stores, scope, find_bucket(stores, scope, bucket_identifier)))
+
+
+@scoped.patch("/{bucket_identifier}")
+@scoped.put("/{bucket_identifier}")
+def change(stores: StoresOf, scope: WriteScope, bucket_identifier: str, body: ChangeBucket) -> Answer:
+    bucket = find_bucket(stores, scope, bucket_identifier)
+    return Answer(shown(stores, scope, change_bucket(stores, scope, bucket, **given(body))))
+
+
+@scoped.delete("/{bucket_identifier}")
+def delete(stores: StoresOf, scope: DeleteScope, bucket_identifier: str) -> Answer:
+    bucket = find_bucket(stores, scope, bucket_identifier)
+    task = remove_bucket(stores, scope, bucket)
+    told = {"success": True, "message": f"Bucket {bucket.bucket_name!r} and all it held were deleted."}
+    return Answer(told | {"task_id": task.task_id, "status": task.status})
+
+
+def shown(stores: Stores, scope: Scope, bucket: Bucket) -> dict[str, Any]:
+    """BucketResponse."""
+    counts = counts_of(stores, scope, bucket.bucket_id)
+    return bucket.body() | {
+        "object_count": counts.objects,
+        "total_size_bytes": counts.size_bytes,
+        "status": "ACTIVE",
+        "is_locked": False,
+    }

@@ -1,0 +1,86 @@
+"""Routes of tasks: of the whole organization, or of one namespace where the request names it."""
+
+from typing import Any, Literal
+
+from fastapi import APIRouter
+
+from core import conditions
+from core.batches import cancel_batch
+from core.conditions import Condition
+from core.errors import NotFound
+from core.paging import Selection
+from core.status import TaskStatus
+from core.tasks import Task, get_task, list_tasks, update_task
+from core.tenancy import Principal, Scope
+from functions.api.deps import Answer, Body, Deleter, NamedScope, PagingOf, Reader, Route, StoresOf
+
+scoped = APIRouter(prefix="/tasks", tags=["tasks"], route_class=Route)
+
+
+Status = Literal[
+    "PENDING",
+    "IN_PROGRESS",
+    "PROCESSING",
+    "COMPLETED",
+    "COMPLETED_WITH_ERRORS",
+    "FAILED",
+    "CANCELED",
+    "UNKNOWN",
+    "SKIPPED",
+    "DRAFT",
+    "ACTIVE",
+    "ARCHIVED",
+    "SUSPENDED",
+]
+
+
+class ListTasks(Body):
+    """ListTasksRequest."""
+
+    status: Status | None = None
+    task_type: str | None = None
+    namespace_id: str | None = None
+    filters: dict[str, Any] | None = None
+    sort: dict[str, Any] | None = None
+    search: str | None = None
+
+
+@scoped.post("/list")
+def list_post(
+    stores: StoresOf, caller: Reader, scope: NamedScope, paging: PagingOf, body: ListTasks | None = None
+) -> Answer:
+    body = body or ListTasks()
+    wanted = {"status": body.status, "task_type": body.task_type, "namespace_id": body.namespace_id}
+    if scope:
+        wanted["namespace_id"] = scope.namespace_id
+    selection = Selection.parse(body.filters, search=body.search, sort=body.sort)
+    filters = [Condition(k, "eq", v) for k, v in wanted.items() if v is not None]
+    if caller.namespaces is not None:
+        filters.append(Condition("namespace_id", "in", sorted(caller.namespaces)))
+    page, pagination = list_tasks(stores, caller, paging, selection.also(conditions.join(*filters)))
+    return Answer({"results": page, "pagination": pagination})
+
+
+@scoped.get("/{task_id}")
+def get(stores: StoresOf, caller: Reader, scope: NamedScope, task_id: str) -> Answer:
+    return Answer(visible(get_task(stores, caller.org_id, task_id), caller, scope).answer())
+
+
+@scoped.delete("/{task_id}")
+def kill(stores: StoresOf, caller: Deleter, scope: NamedScope, task_id: str) -> Answer:
+    task = visible(get_task(stores, caller.org_id, task_id), caller, scope)
+    if task.status.ended:
+        return Answer({"success": True, "message": f"Task {task_id} had ended: {task.status}."})
+    batch = next((i for i in task.inputs if isinstance(i, dict) and "batch_id" in i), None)
+    if batch:
+        cancel_batch(stores, caller.scope(task.namespace_id), batch["bucket_id"], batch["batch_id"])
+    update_task(stores, caller.org_id, task_id, status=TaskStatus.CANCELED)
+    return Answer({"success": True, "message": f"Task {task_id} was canceled."})
+
+
+def visible(task: Task, caller: Principal, scope: Scope | None) -> Task:
+    """The task, if it is of the namespace that was named and of one that the key may enter."""
+    hidden = caller.namespaces is not None and task.namespace_id not in caller.namespaces
+    if hidden or (scope and scope.namespace_id != task.namespace_id):
+        raise NotFound(f"There is no task {task.task_id!r} in this namespace.", "List the tasks to see their ids.")
+    return task
