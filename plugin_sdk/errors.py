@@ -51,14 +51,15 @@ class HostFailed(PlatformError):
     """The plugin host ended, hung past its time limit, or broke the protocol; the worker lives on.
 
     `reason` is short and stable: "killed: memory limit", "killed: time limit", "died: signal 11", "exited: 1", …
+    `step` and `rows` tell what was in flight: the step's label, the positions of its rows in the table that was sent.
     """
 
     code = "host_failed"
 
-    def __init__(self, problem: str, fix: str, reason: str = "") -> None:
+    def __init__(self, problem: str, fix: str, reason: str = "", step: str = "", rows: tuple[int, ...] = ()) -> None:
         super().__init__(problem, fix)
-        self.args = (problem, fix, reason)
-        self.reason = reason
+        self.args = (problem, fix, reason, step, rows)
+        self.reason, self.step, self.rows = reason, step, rows
 
 
 class PluginRaised(PlatformError):

@@ -1,0 +1,167 @@
+"""The worker's end of a host: frames and log read together, under a deadline; hostile input never blocks or grows it."""
+
+import os
+import select
+import signal
+import socket
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from plugin_sdk.host.protocol import Frame, FrameReader, encode, from_host
+from plugin_sdk.host.transport import CHUNK, rights
+
+LOG_LIMIT = 64 << 10
+DRAIN_LIMIT = 1 << 20
+"""Bytes of log read at the end of a call; what an endless printer adds after them waits in the pipe."""
+
+
+class HostEnded(Exception):
+    """The host closed its end."""
+
+
+class HostSilent(Exception):
+    """Nothing came before the deadline."""
+
+
+class LogTail:
+    """The last 64 KiB of what the plugin printed."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self.total = 0
+
+    def add(self, data: bytes) -> None:
+        """Append, and forget what is too old."""
+        self._bytes += data
+        self.total += len(data)
+        if len(self._bytes) > 2 * LOG_LIMIT:
+            del self._bytes[:-LOG_LIMIT]
+
+    def since(self, mark: int) -> str:
+        """What came after `total` was `mark`, as far as it is still here."""
+        count = min(self.total - mark, LOG_LIMIT)
+        return bytes(self._bytes[-count:]).decode("utf-8", "replace") if count else ""
+
+
+class Connection:
+    """A host's control socket, log pipe and process handle."""
+
+    def __init__(self, control: socket.socket, log: int, pid: int, handle: int | None, max_reply: int) -> None:
+        control.setblocking(False)
+        os.set_blocking(log, False)
+        self.pid = pid
+        self.log = LogTail()
+        self._control, self._log, self._handle = control, log, handle
+        self._reader = FrameReader(from_host(max_reply))
+        self._frames: deque[Frame] = deque()
+        self._poll = select.poll()
+        self._poll.register(control.fileno(), select.POLLIN)
+        self._poll.register(log, select.POLLIN)
+        self._log_open = True
+
+    def send(self, op: int, value: Any = None, fds: Sequence[int] = (), *, deadline: float) -> None:
+        """Send one frame; what the host prints meanwhile is kept.
+
+        Raises:
+            HostEnded: it is gone.
+            HostSilent: it did not read in time.
+        """
+        data = memoryview(encode(op, value))
+        while data:
+            try:
+                ancillary = [rights(fds)] if fds else []
+                sent = self._control.sendmsg([data], ancillary)
+            except BlockingIOError:
+                self._wait_to_send(deadline)
+                continue
+            except (BrokenPipeError, ConnectionResetError) as error:
+                raise HostEnded from error
+            data, fds = data[sent:], ()
+
+    def receive(self, deadline: float) -> Frame:
+        """The next frame.
+
+        Raises:
+            HostEnded: it is gone.
+            HostSilent: no whole frame came before the deadline.
+            ProtocolError: it sent what no honest host sends.
+        """
+        while not self._frames:
+            left = deadline - time.monotonic()
+            ready = self._poll.poll(max(0, int(left * 1000) + 1)) if left > 0 else []
+            if not ready:
+                raise HostSilent
+            for fd, _ in ready:
+                if fd == self._log:
+                    self._read_log()
+                else:
+                    self._read_control()
+        return self._frames.popleft()
+
+    def drain_log(self) -> None:
+        """Take what the plugin has printed so far."""
+        read = 0
+        while self._log_open and read < DRAIN_LIMIT and (count := self._read_log()):
+            read += count
+
+    def kill(self) -> None:
+        """End the host now; a handle, where there is one, never means another process."""
+        try:
+            if self._handle is not None:
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+            else:
+                os.kill(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def ended(self, timeout_s: float) -> bool:
+        """Whether the process is over, waiting for it at most so long."""
+        if self._handle is None:
+            time.sleep(min(timeout_s, 0.05))
+            return True
+        return bool(select.select([self._handle], [], [], timeout_s)[0])
+
+    def close(self) -> None:
+        """Close every descriptor."""
+        self._control.close()
+        for fd in (self._log, self._handle):
+            if fd is not None:
+                os.close(fd)
+        self._log_open = False
+
+    def _wait_to_send(self, deadline: float) -> None:
+        writable = select.poll()
+        writable.register(self._control.fileno(), select.POLLOUT)
+        if self._log_open:
+            writable.register(self._log, select.POLLIN)
+        left = deadline - time.monotonic()
+        ready = writable.poll(max(0, int(left * 1000) + 1)) if left > 0 else []
+        if not ready:
+            raise HostSilent
+        if any(fd == self._log for fd, _ in ready):
+            self._read_log()
+
+    def _read_control(self) -> None:
+        """Descriptors that a host might send along are never received."""
+        try:
+            data = self._control.recv(CHUNK)
+        except BlockingIOError:
+            return
+        except ConnectionResetError as error:
+            raise HostEnded from error
+        if not data:
+            raise HostEnded
+        self._frames.extend(self._reader.feed(data))
+
+    def _read_log(self) -> int:
+        try:
+            data = os.read(self._log, CHUNK)
+        except BlockingIOError:
+            return 0
+        if not data and self._log_open:
+            self._log_open = False
+            self._poll.unregister(self._log)
+        self.log.add(data)
+        return len(data)

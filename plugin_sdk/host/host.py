@@ -1,0 +1,352 @@
+"""A plugin host as its worker sees it: a few questions, one at a time, and an error when it dies, hangs or cheats."""
+
+import contextlib
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from plugin_sdk import errors
+from plugin_sdk.errors import HostFailed, PlatformError, PluginRaised
+from plugin_sdk.extractor_request import ExtractorRequest
+from plugin_sdk.host.connection import Connection, HostEnded, HostSilent
+from plugin_sdk.host.flight import Flight
+from plugin_sdk.host.protocol import Frame, Op, ProtocolError
+from plugin_sdk.host.replies import RealtimeInfo, Result, Summary, parsed
+from plugin_sdk.host.settings import HostSettings
+from plugin_sdk.host.verdicts import failure_of, verdict
+from plugin_sdk.manifest import Issue, Manifest, ManifestIssues
+from plugin_sdk.outcomes import KILLED_FOR_TIME, StepInfo
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+READY_TIMEOUT_S = 30.0
+
+
+class Keeper(Protocol):
+    """What a host needs of its zygote."""
+
+    def exit_of(self, pid: int) -> tuple[int | None, int]: ...
+
+    def forget(self, host: "PluginHost") -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a step is: `rows_done` of `rows_total` rows that it handles."""
+
+    step: str
+    rows_done: int
+    rows_total: int
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class PluginHost:
+    """One plugin in a process of its own. Calls from several threads wait for each other; `kill` does not wait."""
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        connection: Connection,
+        name: str,
+        scratch: Path,
+        settings: HostSettings,
+        fetch_asset: Callable[[str], bytes] | None,
+    ) -> None:
+        self.name = name
+        self.realtime: RealtimeInfo | None = None
+        self.steps: list[StepInfo] = []
+        self._keeper, self._connection, self._scratch = keeper, connection, scratch
+        self._settings, self._fetch_asset = settings, fetch_asset
+        self._manifest: Manifest | None = None
+        self._calling = threading.RLock()
+        self._ended: HostFailed | None = None
+        self._killed_for = ""
+        self._closed = False
+
+    def __enter__(self) -> "PluginHost":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int:
+        """The host's process."""
+        return self._connection.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still answers; a host that failed never does again."""
+        return self._ended is None and not self._closed
+
+    @property
+    def log(self) -> str:
+        """The last 64 KiB that the plugin printed, over all calls."""
+        return self._connection.log.since(0)
+
+    def wait_ready(self) -> None:
+        """Wait until the host is confined and listens.
+
+        Raises:
+            HostFailed: it ended or hung before.
+        """
+        with self._conversation() as flight:
+            flight.timeout_s = READY_TIMEOUT_S
+            self._until(Op.READY, flight)
+
+    def inspect(self) -> Manifest:
+        """What manifest.py declares; no other file of the plugin is loaded, unless manifest.py imports it.
+
+        Raises:
+            ManifestIssues: it breaks rules; all of them.
+            HostFailed: the host died, hung or cheated.
+        """
+        text = self._ask(Op.INSPECT, None, Op.MANIFEST)
+        with self._conversation():
+            self._manifest = parsed(lambda: Manifest.model_validate_json(text))
+        return self._manifest
+
+    def open_pipeline(
+        self,
+        request: ExtractorRequest,
+        dataset_size: int | None = None,
+        content_flags: dict[str, Any] | None = None,
+    ) -> list[StepInfo]:
+        """Load pipeline.py and build its steps for this request; `run` then runs them.
+
+        Raises:
+            ManifestIssues, InvalidPipeline, PluginRaised: the plugin's files can't be used.
+            HostFailed: the host died, hung or cheated.
+        """
+        if self._manifest is None:
+            self.inspect()
+        asked = {"request": request.to_dict(), "dataset_size": dataset_size, "content_flags": content_flags}
+        told = self._ask(Op.OPEN_PIPELINE, asked, Op.PIPELINE)
+        with self._conversation():
+            self.steps = parsed(lambda: [StepInfo(**step) for step in told])
+        return self.steps
+
+    def run(
+        self, table: "pa.Table", on_progress: OnProgress | None = None, steps: tuple[int, int] | None = None
+    ) -> Result:
+        """Run the opened steps over a partition.
+
+        Args:
+            table: one row per blob; the columns of plugin-spec §4.
+            on_progress: called after each batch, in this thread.
+            steps: first and after-last step of this run; all by default.
+
+        Returns:
+            The rows that passed with every column, and the rows that failed.
+
+        Raises:
+            HostFailed: the host died, hung or cheated; `step` and `rows` are what was in flight.
+        """
+        from plugin_sdk.host import results, tables
+
+        with self._conversation() as flight:
+            mark = self._connection.log.total
+            flight.labels = [step.label for step in self.steps]
+            flight.expect(table.num_rows, self._settings.max_rows, on_progress)
+            with shared(tables.share(table)) as (fd, size):
+                self._send(Op.RUN, {"size": size, "steps": steps}, flight, [fd])
+                summary = Summary.of(self._until(Op.RESULT, flight), table.num_rows)
+            batch = self._fetch(summary, flight)
+            self._connection.drain_log()
+            log = self._connection.log.since(mark)
+            return results.assembled(table, batch, summary, self._manifest, log)
+
+    def open_realtime(self) -> RealtimeInfo:
+        """Load realtime.py, build its handler and warm it up.
+
+        Raises:
+            InvalidRealtime, PluginRaised: realtime.py can't be used.
+            HostFailed: the host died, hung or cheated.
+        """
+        told = self._ask(Op.OPEN_REALTIME, None, Op.REALTIME)
+        with self._conversation():
+            self.realtime = parsed(lambda: RealtimeInfo(**told))
+        return self.realtime
+
+    def predict(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The plugin's answer to one request.
+
+        Raises:
+            PluginRaised, InvalidRealtime: the handler raised, or answered no dict.
+            HostFailed: the host died, hung or cheated.
+        """
+        answer = self._ask(Op.PREDICT, request, Op.PREDICTION)
+        if not isinstance(answer, dict):
+            with self._conversation():
+                raise ProtocolError("an answer is no dict")
+        return answer
+
+    def predict_batch(self, requests: Sequence[dict[str, Any]]) -> list[dict[str, Any] | PluginRaised]:
+        """One answer per request, in order; for a request that fails alone, its error.
+
+        Raises:
+            HostFailed: the host died, hung or cheated.
+        """
+        told = self._ask(Op.PREDICT_BATCH, list(requests), Op.PREDICTIONS)
+        with self._conversation():
+            return parsed(lambda: [_answer(*one) for one in _exactly(told, len(requests))])
+
+    def kill(self, reason: str = "killed: by its worker") -> None:
+        """End it at once, from any thread; a call under way raises HostFailed with this reason."""
+        self._killed_for = self._killed_for or reason
+        if not self._closed:
+            self._connection.kill()
+
+    def close(self) -> None:
+        """End it and remove its scratch folder."""
+        self.kill("closed")
+        with self._calling:
+            if self._closed:
+                return
+            self._closed = True
+            if self._ended is None:
+                self._connection.ended(5.0)
+                self._keeper.exit_of(self.pid)
+            self._connection.close()
+        self._keeper.forget(self)
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _ask(self, op: Op, value: Any, expected: Op) -> Any:
+        with self._conversation() as flight:
+            self._send(op, value, flight)
+            answer = self._until(expected, flight).decoded()
+            self._connection.drain_log()
+            return answer
+
+    def _fetch(self, summary: Summary, flight: Flight) -> "pa.RecordBatch":
+        """Give the host a file of the size that it asked for, and take back what it writes."""
+        from plugin_sdk.host import tables
+        from plugin_sdk.host.transport import shared_file
+
+        if not 0 < summary.size <= self._settings.max_reply_mb << 20:
+            raise ProtocolError(
+                f"the reply has {summary.size} bytes, at most {self._settings.max_reply_mb} MB are taken"
+            )
+        with shared((shared_file(summary.size), summary.size)) as (fd, size):
+            self._send(Op.OUTPUT, None, flight, [fd])
+            self._until(Op.WRITTEN, flight)
+            return tables.take_back(fd, size, self._settings.max_rows)
+
+    @contextlib.contextmanager
+    def _conversation(self) -> Iterator[Flight]:
+        """One exchange with the host; whatever goes wrong with the host itself ends it and says how."""
+        with self._calling:
+            if self._ended is not None:
+                raise self._ended
+            if self._closed:
+                raise HostFailed(f"Plugin '{self.name}': its host is closed.", "Start another.", "closed")
+            flight = Flight(self._settings.call_timeout_s)
+            try:
+                yield flight
+            except HostSilent:
+                raise self._fail(KILLED_FOR_TIME, flight) from None
+            except HostEnded:
+                raise self._fail("", flight) from None
+            except ProtocolError as error:
+                raise self._fail(f"killed: broke the protocol ({error})", flight) from error
+
+    def _send(self, op: Op, value: Any, flight: Flight, fds: Sequence[int] = ()) -> None:
+        flight.rearm()
+        self._connection.send(op, value, fds, deadline=flight.deadline)
+
+    def _until(self, expected: Op, flight: Flight) -> Frame:
+        """The expected frame; what the host tells or asks before it is dealt with."""
+        while True:
+            frame = self._connection.receive(flight.deadline)
+            if frame.op == expected:
+                return frame
+            if frame.op == Op.RAISED:
+                self._connection.drain_log()
+                raise _raised(frame.decoded())
+            if frame.op == Op.ASSET:
+                self._answer_asset(frame.decoded(), flight)
+            else:
+                flight.hear(frame)
+
+    def _answer_asset(self, url: Any, flight: Flight) -> None:
+        began = time.monotonic()
+        data, error = self._fetched(url)
+        flight.pause(time.monotonic() - began)
+        if not data:
+            self._connection.send(Op.ASSET_DATA, {"error": error, "size": 0}, deadline=flight.deadline)
+            return
+        from plugin_sdk.host.transport import share_bytes
+
+        with shared((share_bytes(data), len(data))) as (fd, size):
+            self._connection.send(Op.ASSET_DATA, {"error": None, "size": size}, [fd], deadline=flight.deadline)
+
+    def _fetched(self, url: Any) -> tuple[bytes, str | None]:
+        if not isinstance(url, str):
+            raise ProtocolError("an asset's URL is no text")
+        if self._fetch_asset is None:
+            return b"", f"{url}: this host gives no assets"
+        try:
+            return self._fetch_asset(url), None
+        except PlatformError as error:
+            return b"", str(error)
+        except Exception as error:
+            return b"", f"{url}: {type(error).__name__}: {error}"[:2000]
+
+    def _fail(self, reason: str, flight: Flight) -> HostFailed:
+        """End the host and keep why; the reason is the worker's own, else what its exit says."""
+        if reason:
+            self._connection.kill()
+        if not self._connection.ended(0.2):
+            reason = reason or "killed: closed its connection"
+            self._connection.kill()
+            self._connection.ended(5.0)
+        self._connection.drain_log()
+        code, peak_kib = self._keeper.exit_of(self.pid)
+        reason = self._killed_for or reason or verdict(code, peak_kib, self._settings.memory_mb)
+        self._ended = failure_of(reason, self.name, self._settings, flight, self.log)
+        return self._ended
+
+
+@contextlib.contextmanager
+def shared(file: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """A shared file's descriptor and size; closed at the end."""
+    import os
+
+    try:
+        yield file
+    finally:
+        os.close(file[0])
+
+
+def _raised(told: Any) -> PlatformError:
+    """The error that the host reports, as the class that it names if that is one of ours."""
+    kind, problem, fix, trace = (str(told.get(key, "")) for key in ("kind", "problem", "fix", "traceback"))
+    if kind == "ManifestIssues":
+        return ManifestIssues(parsed(lambda: [Issue(**issue) for issue in told["issues"]]))
+    known = getattr(errors, kind, None)
+    if isinstance(known, type) and issubclass(known, PlatformError) and known not in (HostFailed, PluginRaised):
+        return known(problem, fix)
+    return PluginRaised(problem, fix, trace)
+
+
+def _exactly(told: Any, count: int) -> list[Any]:
+    if not isinstance(told, list) or len(told) != count:
+        raise ProtocolError("the answers are not as many as the requests")
+    return told
+
+
+def _answer(passed: Any, value: Any) -> dict[str, Any] | PluginRaised:
+    if passed is True and isinstance(value, dict):
+        return value
+    problem, fix, trace = map(str, value)
+    return PluginRaised(problem, fix, trace)

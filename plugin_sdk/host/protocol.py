@@ -1,0 +1,139 @@
+"""Frames between a worker and its plugin host: one byte of kind, four of length, then msgpack, each kind capped."""
+
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import msgpack
+
+HEADER = struct.Struct(">BI")
+KIB, MIB = 1 << 10, 1 << 20
+
+
+class Op(IntEnum):
+    """What a frame asks or tells."""
+
+    # worker to zygote, and its answers
+    FORK = 1
+    FORKED = 2
+    WAIT = 3
+    ENDED = 4
+    WARM = 5
+    # worker to host
+    INSPECT = 16
+    OPEN_PIPELINE = 17
+    RUN = 18
+    OUTPUT = 19
+    OPEN_REALTIME = 20
+    PREDICT = 21
+    PREDICT_BATCH = 22
+    ASSET_DATA = 23
+    # host to worker
+    READY = 64
+    MANIFEST = 65
+    PIPELINE = 66
+    STARTED = 67
+    FINISHED = 68
+    RESULT = 69
+    WRITTEN = 70
+    REALTIME = 71
+    PREDICTION = 72
+    PREDICTIONS = 73
+    ASSET = 74
+    RAISED = 75
+
+
+FROM_ZYGOTE: dict[int, int] = {Op.WARM: KIB, Op.FORKED: KIB, Op.ENDED: KIB}
+TO_HOST = dict.fromkeys(range(256), (1 << 32) - 1)
+"""A host trusts its worker, and so does the zygote."""
+
+
+def from_host(max_reply: int) -> dict[int, int]:
+    """Most bytes of each kind of frame that a host may send; `max_reply` bounds its answers."""
+    small = {
+        Op.READY: KIB,
+        Op.WRITTEN: KIB,
+        Op.REALTIME: KIB,
+        Op.FINISHED: 64 * KIB,
+        Op.STARTED: MIB,
+        Op.ASSET: 8 * KIB,
+    }
+    large = {Op.MANIFEST: 4 * MIB, Op.PIPELINE: MIB, Op.RAISED: MIB, Op.RESULT: 64 * MIB}
+    answers = {Op.PREDICTION: max_reply, Op.PREDICTIONS: max_reply}
+    return {int(op): cap for op, cap in (small | large | answers).items()}
+
+
+class ProtocolError(ValueError):
+    """The other side sent what no honest one sends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame as received; `body` is still msgpack."""
+
+    op: int
+    body: bytes
+
+    def decoded(self) -> Any:
+        """The body's value: dicts, lists, texts, bytes, numbers, booleans, None.
+
+        Raises:
+            ProtocolError: it is no msgpack, is nested too deep, or has an extension type.
+        """
+        try:
+            return msgpack.unpackb(self.body, raw=False, ext_hook=_refuse_extension)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ProtocolError(f"a frame of kind {self.op} is no msgpack: {error}") from error
+
+
+class FrameReader:
+    """Cuts a stream of bytes into frames; a frame over its kind's cap is refused at its header."""
+
+    def __init__(self, caps: Mapping[int, int]) -> None:
+        self._caps = caps
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes | memoryview) -> Iterator[Frame]:
+        """The frames that `data` completes.
+
+        Raises:
+            ProtocolError: a kind is unknown, or its length over the cap.
+        """
+        self._buffer += data
+        start = 0
+        try:
+            while len(self._buffer) - start >= HEADER.size:
+                op, length = HEADER.unpack_from(self._buffer, start)
+                self._check(op, length)
+                end = start + HEADER.size + length
+                if len(self._buffer) < end:
+                    break
+                frame = Frame(op, bytes(memoryview(self._buffer)[start + HEADER.size : end]))
+                start = end
+                yield frame
+        finally:
+            del self._buffer[:start]
+
+    def _check(self, op: int, length: int) -> None:
+        cap = self._caps.get(op)
+        if cap is None:
+            raise ProtocolError(f"frames of kind {op} are not known here")
+        if length > cap:
+            raise ProtocolError(f"a frame of kind {op} has {length} bytes, at most {cap} are taken")
+
+
+def encode(op: int, value: Any = None) -> bytes:
+    """One frame."""
+    body = packed(value)
+    return HEADER.pack(op, len(body)) + body
+
+
+def packed(value: Any) -> bytes:
+    """`value` as msgpack."""
+    return bytes(msgpack.packb(value, use_bin_type=True))
+
+
+def _refuse_extension(code: int, data: bytes) -> Any:
+    raise ProtocolError(f"msgpack extension {code} is not taken")

@@ -1,0 +1,32 @@
+"""Limits and surroundings of a plugin host, set by whoever runs it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class HostSettings:
+    """What one host may use, and what it finds around it.
+
+    Attributes:
+        memory_mb: private memory of one host process.
+        call_timeout_s: seconds for one batch of a step, one realtime request, or the loading of the plugin's files.
+        scratch_mb: size of the largest file that the plugin may write into its own folder.
+        model_cache: a Hugging Face cache, read by all hosts; None leaves the plugin without one.
+        env: variables that the operator adds, e.g. CUDA_VISIBLE_DEVICES; nothing else of the worker's reaches a host.
+        preload_torch: import torch once for all hosts; costs 200 MB, saves 2.5 s at the first model of each.
+        max_reply_mb: largest table or answer that is taken back.
+        max_rows: most rows of a table that is taken back.
+        start_timeout_s: seconds for the common imports, once.
+    """
+
+    memory_mb: int = 4096
+    call_timeout_s: float = 600.0
+    scratch_mb: int = 1024
+    model_cache: Path | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    preload_torch: bool = False
+    max_reply_mb: int = 1024
+    max_rows: int = 1_000_000
+    start_timeout_s: float = 120.0

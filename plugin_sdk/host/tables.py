@@ -1,0 +1,143 @@
+"""Arrow tables in shared memory: written in place, and taken back only after a strict look."""
+
+import mmap
+import struct
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from plugin_sdk.host.protocol import ProtocolError
+from plugin_sdk.host.transport import copy_into, shared_file, writable
+from plugin_sdk.steps import Outcome
+
+ORIGIN, ORDINAL = "origin", "ordinal"
+MAX_COLUMNS = 2000
+MAX_NESTING = 4
+RECORD_BATCH_COMPRESSION = 3
+"""Index of the field `compression` in Arrow's RecordBatch message."""
+
+
+def share(table: pa.Table) -> tuple[int, int]:
+    """The table in a new shared file that its receiver can only read: descriptor and size."""
+    size = size_of(table)
+    fd = shared_file(size)
+    _write(table, pa.FixedSizeBufferWriter(pa.py_buffer(writable(fd, size))))
+    return fd, size
+
+
+def size_of(data: pa.Table | pa.RecordBatch) -> int:
+    """Bytes that it takes as a stream."""
+    sink = pa.MockOutputStream()
+    _write(data, sink)
+    return int(sink.size())
+
+
+def write_batch(batch: pa.RecordBatch, memory: mmap.mmap) -> None:
+    """Write the batch as a stream that fills `memory`."""
+    _write(batch, pa.FixedSizeBufferWriter(pa.py_buffer(memory)))
+
+
+def read_shared(memory: mmap.mmap) -> pa.Table:
+    """The table that the worker wrote, its values still in the shared memory."""
+    with pa.ipc.open_stream(pa.py_buffer(memory)) as reader:
+        return reader.read_all()
+
+
+def reply_batch(outcome: Outcome) -> pa.RecordBatch:
+    """A result as it goes back: each row's origin and ordinal, then the written columns."""
+    table = outcome.written.combine_chunks()
+    arrays = [pa.array(outcome.origin), pa.array(outcome.ordinal)]
+    fields = [pa.field(ORIGIN, pa.int64()), pa.field(ORDINAL, pa.int64()), *table.schema]
+    for column in table.columns:
+        arrays.append(column.chunk(0) if column.num_chunks else pa.array([], column.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def take_back(fd: int, size: int, max_rows: int) -> pa.RecordBatch:
+    """Copy what the host wrote, then check the copy.
+
+    Raises:
+        ProtocolError: it is no plain, valid record batch of at most `max_rows` rows.
+    """
+    buffer = pa.allocate_buffer(size)
+    copy_into(fd, memoryview(buffer).cast("B"))
+    try:
+        batch = _only_batch(buffer)
+        batch.validate(full=True)
+    except (pa.ArrowException, ValueError, OSError, struct.error, MemoryError) as error:
+        raise ProtocolError(f"the reply is no valid table: {error}") from error
+    if batch.num_rows > max_rows:
+        raise ProtocolError(f"the reply has {batch.num_rows} rows, at most {max_rows} are taken")
+    return batch
+
+
+def _write(data: pa.Table | pa.RecordBatch, sink: Any) -> None:
+    with pa.ipc.new_stream(sink, data.schema) as writer:
+        writer.write(data)
+
+
+def _only_batch(buffer: pa.Buffer) -> pa.RecordBatch:
+    """The stream's one record batch; compressed bodies, dictionaries and exotic types are refused unread."""
+    messages = pa.ipc.MessageReader.open_stream(pa.BufferReader(buffer))
+    head, body = messages.read_next_message(), messages.read_next_message()
+    if head.type != "schema" or body.type != "record batch":
+        raise ProtocolError(f"the reply holds a {head.type} and a {body.type}")
+    schema = pa.ipc.read_schema(head)
+    if len(schema) > MAX_COLUMNS or len(set(schema.names)) < len(schema):
+        raise ProtocolError("the reply has too many columns, or two of one name")
+    for field in schema:
+        _check_type(field.type)
+    if _is_compressed(bytes(body.metadata)):
+        raise ProtocolError("the reply is compressed")
+    return pa.ipc.read_record_batch(body, schema)
+
+
+def _check_type(kind: pa.DataType, depth: int = 0) -> None:
+    nested = pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind)
+    if nested and depth < MAX_NESTING:
+        if pa.types.is_fixed_size_list(kind) and kind.list_size < 1:
+            raise ProtocolError("the reply has vectors of no numbers")
+        return _check_type(kind.value_type, depth + 1)
+    simple = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_string, pa.types.is_binary)
+    if not any(test(kind) for test in simple):
+        raise ProtocolError(f"the reply has a column of type {kind}")
+    return None
+
+
+def _is_compressed(metadata: bytes) -> bool:
+    """Whether a record batch message names a codec, read from its flatbuffer."""
+    message = struct.unpack_from("<I", metadata, 0)[0]
+    header = _field(metadata, message, 2)
+    if header is None:
+        raise ProtocolError("the reply's message has no header")
+    batch = header + struct.unpack_from("<I", metadata, header)[0]
+    return _field(metadata, batch, RECORD_BATCH_COMPRESSION) is not None
+
+
+def _field(data: bytes, table: int, index: int) -> int | None:
+    """Where field `index` of a flatbuffer table lies."""
+    vtable = table - struct.unpack_from("<i", data, table)[0]
+    size = struct.unpack_from("<H", data, vtable)[0]
+    slot = 4 + 2 * index
+    if slot + 2 > size:
+        return None
+    offset = struct.unpack_from("<H", data, vtable + slot)[0]
+    return table + offset if offset else None
+
+
+def positions(batch: pa.RecordBatch, rows_in: int) -> tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]:
+    """Origin and ordinal of each row of a reply.
+
+    Raises:
+        ProtocolError: they are missing, or point outside the table that was sent.
+    """
+    columns = [batch.column(i) if batch.num_columns > i else None for i in (0, 1)]
+    if any(c is None or c.type != pa.int64() or c.null_count for c in columns):
+        raise ProtocolError("the reply does not say where its rows come from")
+    origin, ordinal = (c.to_numpy() for c in columns if c is not None)
+    if len(origin) and (origin.min() < 0 or origin.max() >= rows_in or ordinal.min() < 0):
+        raise ProtocolError("the reply's rows come from outside the table that was sent")
+    if (np.diff(origin) < 0).any():
+        raise ProtocolError("the reply's rows are out of order")
+    return origin, ordinal

@@ -1,0 +1,215 @@
+"""The worker's side of the zygote: started by a clean exec, asked for hosts, and gone with all of them at its end."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import plugin_sdk
+from plugin_sdk.errors import HostFailed
+from plugin_sdk.host.connection import Connection
+from plugin_sdk.host.host import PluginHost
+from plugin_sdk.host.protocol import FROM_ZYGOTE, Op, ProtocolError
+from plugin_sdk.host.settings import HostSettings
+from plugin_sdk.host.transport import Channel
+from plugin_sdk.host.walls import Plan
+
+BOOT = "import sys; sys.path.insert(0, sys.argv[3]); from plugin_sdk.host.zygote_process import main; main()"
+KEPT = ("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+class Zygote:
+    """Starts plugin hosts in milliseconds. A context manager; started at the first host if not before."""
+
+    def __init__(self, settings: HostSettings | None = None) -> None:
+        self.settings = settings or HostSettings()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: Channel | None = None
+        self._errors: IO[bytes] | None = None
+        self._lock = threading.RLock()
+        self._hosts: set[PluginHost] = set()
+
+    def __enter__(self) -> "Zygote":
+        with self._lock:
+            self._ensure()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The zygote's process; None before its start."""
+        return self._process.pid if self._process else None
+
+    def start(self, plugin_folder: Path, *, name: str, fetch_asset: Callable[[str], bytes] | None = None) -> PluginHost:
+        """A host for the plugin in this folder, confined and ready; nothing of the plugin is loaded yet.
+
+        Args:
+            plugin_folder: where its files lie, unpacked.
+            name: for messages, e.g. `my_extractor@1.0.0`.
+            fetch_asset: gives the bytes behind a URL that the plugin asks for, or raises; it checks the tenant.
+
+        Raises:
+            HostFailed: the host did not come up.
+        """
+        scratch = Path(tempfile.mkdtemp(prefix="openpeek-host-"))
+        try:
+            plan = self._plan(plugin_folder, name, scratch)
+            connection = self._fork(plan)
+            host = PluginHost(self, connection, name, scratch, self.settings, fetch_asset)
+        except BaseException:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise
+        with self._lock:
+            self._hosts.add(host)
+        host.wait_ready()
+        return host
+
+    def exit_of(self, pid: int) -> tuple[int | None, int]:
+        """How an ended host ended: exit code (negative: a signal; None: not known), most memory in KiB."""
+        with self._lock:
+            if self._channel is None:
+                return None, 0
+            try:
+                answer = self._channel.ask(Op.WAIT, pid).decoded()
+            except (EOFError, OSError, ProtocolError):
+                return None, 0
+        return answer[0], answer[1]
+
+    def forget(self, host: PluginHost) -> None:
+        """A host is closed."""
+        with self._lock:
+            self._hosts.discard(host)
+
+    def close(self) -> None:
+        """End all hosts, then the zygote."""
+        with self._lock:
+            hosts, self._hosts = set(self._hosts), set()
+        for host in hosts:
+            host.close()
+        with self._lock:
+            self._stop()
+
+    def _ensure(self) -> Channel:
+        """The running zygote's channel; one that died is replaced."""
+        if self._process is not None and self._process.poll() is not None:
+            self._stop()
+        if self._channel is None:
+            self._start()
+        assert self._channel is not None
+        return self._channel
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        root = str(Path(plugin_sdk.__file__).parent.parent)
+        torch = "torch" if self.settings.preload_torch else "plain"
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-W", "ignore", "-c", BOOT, str(theirs.fileno()), torch, root],
+                env=environment(self.settings),
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=self._errors,
+                stderr=self._errors,
+                cwd="/",
+                start_new_session=True,
+            )
+        ours.settimeout(self.settings.start_timeout_s)
+        self._channel = Channel(ours, FROM_ZYGOTE)
+        try:
+            frame = self._channel.receive()
+        except TimeoutError:
+            frame = None
+        if frame is None:
+            raise self._did_not_start()
+        threading.Thread(target=self._watch, args=(self._process,), name="zygote-watch", daemon=True).start()
+
+    def _did_not_start(self) -> HostFailed:
+        assert self._errors is not None
+        with contextlib.suppress(Exception):
+            self._errors.seek(0)
+        said = self._errors.read()[-2000:].decode("utf-8", "replace").strip()
+        self._stop()
+        return HostFailed(
+            f"The plugin hosts' zygote did not start: {said or 'it said nothing'}.",
+            "Run the same Python with `-c 'import pandas, pyarrow, plugin_sdk'`.",
+            "zygote did not start",
+        )
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        """A zygote that dies takes its hosts along, even those that wait for nothing."""
+        process.wait()
+        with self._lock:
+            hosts = [] if self._process is not process else list(self._hosts)
+        for host in hosts:
+            host.kill("killed: its zygote ended")
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if self._channel is not None:
+            self._channel.control.close()
+            self._channel = None
+        if process is not None:
+            process.kill()
+            process.wait()
+        if self._errors is not None:
+            self._errors.close()
+            self._errors = None
+
+    def _fork(self, plan: Plan) -> Connection:
+        ours, theirs = socket.socketpair()
+        read_log, write_log = os.pipe()
+        try:
+            with theirs, self._lock:
+                channel = self._ensure()
+                channel.send(Op.FORK, plan.to_dict(), [theirs.fileno(), write_log])
+                answer = channel.receive()
+                if answer is None:
+                    raise EOFError("the zygote ended")
+                handle = channel.take_fd() if hasattr(os, "pidfd_open") else None
+                return Connection(ours, read_log, answer.decoded(), handle, self.settings.max_reply_mb << 20)
+        except (EOFError, OSError, ProtocolError) as error:
+            ours.close()
+            os.close(read_log)
+            raise HostFailed(
+                f"Plugin '{plan.name}': no host could be started: {error}.", "Try again.", "zygote ended"
+            ) from error
+        finally:
+            os.close(write_log)
+
+    def _plan(self, folder: Path, name: str, scratch: Path) -> Plan:
+        gpu = self.settings.env.get("CUDA_VISIBLE_DEVICES", "") not in ("", "-1")
+        return Plan(
+            folder=str(folder.resolve()),
+            name=name,
+            scratch=str(scratch),
+            memory_mb=self.settings.memory_mb,
+            scratch_mb=self.settings.scratch_mb,
+            env=environment(self.settings),
+            unlimited_address_space=gpu,
+        )
+
+
+def environment(settings: HostSettings) -> dict[str, str]:
+    """All variables of a zygote: locale, thread counts, the model cache, and what the operator adds."""
+    env = {name: os.environ[name] for name in KEPT if name in os.environ}
+    env.setdefault("LANG", "C.UTF-8")
+    env |= {name: os.environ[name] for name in THREADS if name in os.environ}
+    env |= {"PATH": "/usr/bin:/bin", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    env["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # mimalloc takes 1 GiB at once, which counts against the memory limit
+    if settings.model_cache is not None:
+        env |= {"HF_HOME": str(settings.model_cache.resolve()), "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    return env | dict(settings.env)
