@@ -1,22 +1,425 @@
 """Batch: objects of one bucket, submitted for feature extraction together."""
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from core.buckets import Bucket, find_bucket
+from core.collections import Collection, collections_of_bucket
+from core.errors import AlreadyExists, IllegalTransition, InvalidRequest, NotFound
+from core.ids import now, ordered_id
 from core.noun import Noun
 from core.status import TaskStatus
+from core.stores import Stores
+from core.stores.records import Body, Entry, chunks
+from core.tasks import Task, create_task, get_task, update_task
+from core.tenancy import Scope
+
+CHUNK = 1000
+FIRST_CHUNK = "000000"
+MAX_ADDED_CHUNKS = 100
+NAMED_AT_MOST = 5
+TASK_TYPE = "api_buckets_batches_process"
+WAITING_OR_RUNNING = {TaskStatus.PENDING, TaskStatus.IN_PROGRESS, TaskStatus.PROCESSING}
+FOLLOWS = {
+    TaskStatus.DRAFT: {TaskStatus.PENDING},
+    TaskStatus.PENDING: {TaskStatus.PROCESSING, TaskStatus.FAILED, TaskStatus.CANCELED},
+    TaskStatus.IN_PROGRESS: {*TaskStatus} - {TaskStatus.DRAFT},
+    TaskStatus.PROCESSING: {
+        TaskStatus.COMPLETED,
+        TaskStatus.COMPLETED_WITH_ERRORS,
+        TaskStatus.FAILED,
+        TaskStatus.CANCELED,
+    },
+    TaskStatus.COMPLETED: {TaskStatus.PENDING},
+    TaskStatus.COMPLETED_WITH_ERRORS: {TaskStatus.PENDING},
+    TaskStatus.FAILED: {TaskStatus.PENDING},
+    TaskStatus.CANCELED: {TaskStatus.PENDING},
+}
 
 
 class Batch(Noun):
-    """A batch as stored. Its object ids lie beside it in chunks of 1,000, since a record holds 400 KB at most."""
+    """A batch as stored. Its object ids lie beside it in chunks of 1,000, since a record holds 400 KB at most.
+
+    `collection_ids` restricts it to these collections; None means all that the bucket feeds when it is submitted.
+    """
 
     batch_id: str
     bucket_id: str
     type: str = "BUCKET"
     status: TaskStatus = TaskStatus.DRAFT
     object_count: int = 0
+    chunks: int = 0
     collection_ids: list[str] | None = None
     task_id: str | None = None
     error: str | None = None
     error_summary: dict[str, int] | None = None
     metadata: dict[str, Any] = {}
     tier_tasks: list[dict[str, Any]] = []
+
+    def to(self, status: TaskStatus) -> "Batch":
+        """The batch in its next state.
+
+        Raises:
+            IllegalTransition: that state does not follow.
+        """
+        if status is self.status:
+            return self
+        if status not in FOLLOWS.get(self.status, ()):
+            raise IllegalTransition(
+                f"The batch {self.batch_id} is {self.status} and can't become {status}.",
+                "Wait until it has ended, or cancel it." if self.status in WAITING_OR_RUNNING else "Submit it first.",
+            )
+        return self.changed(status=status)
+
+
+def create_batch(
+    stores: Stores,
+    scope: Scope,
+    bucket: Bucket,
+    object_ids: Iterable[str],
+    *,
+    collection_ids: list[str] | None = None,
+    checked: bool = False,
+) -> Batch:
+    """A DRAFT batch of these objects; `checked` says that they are known to exist.
+
+    Raises:
+        InvalidRequest: one of them does not exist.
+    """
+    batch = Batch(batch_id=ordered_id("btch"), bucket_id=bucket.bucket_id, collection_ids=collection_ids)
+    ids = list(dict.fromkeys(object_ids))
+    if not checked:
+        _check_exist(stores, scope, bucket, ids)
+    parts = _chunks(scope, batch.batch_id, ids)
+    stores.records.put_many(parts)  # first: a batch that is seen has all its objects
+    batch = batch.model_copy(update={"object_count": len(ids), "chunks": len(parts)})
+    stores.records.create(Entry(scope.key("batch", bucket.bucket_id), batch.batch_id, batch.body()))
+    return batch
+
+
+def get_batch(stores: Stores, scope: Scope, bucket_id: str, batch_id: str) -> Batch:
+    """The batch.
+
+    Raises:
+        NotFound: the bucket has none of this id.
+    """
+    record = stores.records.get(scope.key("batch", bucket_id), batch_id) if batch_id else None
+    if record is None:
+        raise NotFound(f"There is no batch {batch_id[:100]!r} in this bucket.", "List batches to see what exists.")
+    return Batch.model_validate(record.body)
+
+
+def list_batches(stores: Stores, scope: Scope, bucket_id: str) -> list[Batch]:
+    """Every batch of the bucket, newest first."""
+    found = [Batch.model_validate(r.body) for r in stores.records.each(scope.key("batch", bucket_id))]
+    return sorted(found, key=lambda b: (b.created_at, b.batch_id), reverse=True)
+
+
+def object_ids(stores: Stores, scope: Scope, batch_id: str) -> Iterator[list[str]]:
+    """The ids of the batch's objects, up to 1,000 at a time."""
+    for record in stores.records.each(scope.key("batch_objects", batch_id), page_size=10):
+        yield list(record.body["object_ids"])
+
+
+def first_object_ids(stores: Stores, scope: Scope, batches: Sequence[Batch]) -> dict[str, list[str]]:
+    """The object ids of those batches that have no more than one chunk of them, by batch id; one call for all."""
+    small = [b for b in batches if b.chunks <= 1]
+    records = stores.records.get_many([(scope.key("batch_objects", b.batch_id), FIRST_CHUNK) for b in small])
+    by_key = {record.pk: record.body["object_ids"] for record in records}
+    return {b.batch_id: by_key.get(scope.key("batch_objects", b.batch_id), []) for b in small}
+
+
+def add_objects(
+    stores: Stores, scope: Scope, bucket: Bucket, batch: Batch, ids: Sequence[str], *, checked: bool = False
+) -> Batch:
+    """The DRAFT batch with these objects too; those that it has are not added twice.
+
+    Raises:
+        IllegalTransition: it was submitted.
+        InvalidRequest: an object does not exist.
+    """
+    _check_draft(batch)
+    if not checked:
+        _check_exist(stores, scope, bucket, ids)
+    if len(ids) > CHUNK * MAX_ADDED_CHUNKS:
+        most = CHUNK * MAX_ADDED_CHUNKS
+        raise InvalidRequest(f"object_ids holds {len(ids)} ids.", f"Add at most {most} at once.", "object_ids")
+    added = _append_ids(stores, scope, batch.batch_id, ids)
+
+    def grown(current: Batch) -> Batch:
+        _check_draft(current)
+        return current.changed(
+            object_count=current.object_count + sum(len(e.body["object_ids"]) for e in added),
+            chunks=current.chunks + len(added),
+        )
+
+    try:
+        return _update(stores, scope, bucket.bucket_id, batch.batch_id, grown)
+    except IllegalTransition:  # submitted in between: without these objects
+        stores.records.delete_many([(entry.pk, entry.sk) for entry in added])
+        raise
+
+
+def change_batch(stores: Stores, scope: Scope, batch: Batch, **fields: Any) -> Batch:
+    """The batch with these fields changed; its status only moves by `set_status`."""
+    return _update(stores, scope, batch.bucket_id, batch.batch_id, lambda current: current.changed(**fields))
+
+
+def delete_batch(stores: Stores, scope: Scope, batch: Batch) -> None:
+    """Delete the batch and what it left beside its documents.
+
+    Raises:
+        IllegalTransition: it waits or runs.
+    """
+    if batch.status in WAITING_OR_RUNNING:
+        raise IllegalTransition(f"The batch {batch.batch_id} is {batch.status}.", "Cancel it first.")
+    _forget(stores, scope, "failed", batch.batch_id)
+    _forget(stores, scope, "batch_log", batch.batch_id)
+    stores.records.delete(scope.key("batch", batch.bucket_id), batch.batch_id)
+    _forget(stores, scope, "batch_objects", batch.batch_id)
+
+
+def submit_batch(stores: Stores, scope: Scope, bucket_id: str, batch_id: str) -> tuple[Batch, Task]:
+    """Queue the batch: PENDING, with a task that tells how it goes. One that has ended is run once more.
+
+    Raises:
+        InvalidRequest: it has no objects, or no collection takes them.
+        IllegalTransition: it waits or runs.
+    """
+    batch = get_batch(stores, scope, bucket_id, batch_id)
+    previous = batch.status
+    if previous in WAITING_OR_RUNNING:
+        raise _running(batch)
+    if batch.object_count == 0:
+        raise InvalidRequest(f"The batch {batch_id} has no objects.", "Add objects to it, then submit.", "object_ids")
+    collections = _fed_by(stores, scope, bucket_id, batch.collection_ids)
+    task = create_task(stores, scope, TASK_TYPE, [{"bucket_id": bucket_id, "batch_id": batch_id}])
+    try:
+        batch = _pend(stores, scope, batch, task, collections)
+    except IllegalTransition:
+        update_task(stores, scope.org_id, task.task_id, status=TaskStatus.CANCELED, error="Submitted twice at once.")
+        raise
+    _forget(stores, scope, "failed", batch_id)
+    _forget(stores, scope, "batch_log", batch_id)
+    job = {"job": "batch", "org_id": scope.org_id, "namespace_id": scope.namespace_id}
+    stores.queues.send(stores.settings.jobs_queue, job | {"bucket_id": bucket_id, "batch_id": batch_id})
+    return batch, task
+
+
+def trigger_bucket(
+    stores: Stores,
+    scope: Scope,
+    bucket: Bucket,
+    *,
+    collection_ids: list[str] | None = None,
+    ids: Sequence[str] | None = None,
+) -> tuple[Batch, Task]:
+    """A batch of all objects of the bucket, or of `ids`, submitted.
+
+    Raises:
+        InvalidRequest: the bucket is empty, or no collection takes its objects.
+    """
+    _fed_by(stores, scope, bucket.bucket_id, collection_ids)
+    found = ids if ids is not None else list(stores.records.sort_keys(scope.key("object", bucket.bucket_id)))
+    if not found:
+        raise InvalidRequest(
+            f"The bucket {bucket.bucket_name!r} has no objects.",
+            "Upload objects, then trigger it again.",
+            "bucket_identifier",
+        )
+    batch = create_batch(stores, scope, bucket, found, collection_ids=collection_ids, checked=ids is None)
+    return submit_batch(stores, scope, bucket.bucket_id, batch.batch_id)
+
+
+def trigger_collection(
+    stores: Stores, scope: Scope, collection: Collection, include_buckets: Sequence[str] | None = None
+) -> list[tuple[Batch, Task]]:
+    """A batch for each of the collection's buckets that has objects, for this collection alone.
+
+    Raises:
+        IllegalTransition: the collection is disabled.
+        InvalidRequest: a bucket is not among its sources, or all of them are empty.
+    """
+    if not collection.enabled:
+        raise IllegalTransition(
+            f"The collection {collection.collection_name!r} is disabled.", 'PATCH it with {"enabled": true} first.'
+        )
+    sources = [find_bucket(stores, scope, b) for b in collection.bucket_ids]
+    for position, identifier in enumerate(include_buckets or ()):
+        if not any(identifier in (b.bucket_id, b.bucket_name) for b in sources):
+            raise InvalidRequest(
+                f"{identifier!r} is no source of the collection {collection.collection_name!r}.",
+                f"Its buckets are {', '.join(b.bucket_id for b in sources)}.",
+                f"include_buckets[{position}]",
+            )
+    wanted = [b for b in sources if not include_buckets or {b.bucket_id, b.bucket_name} & set(include_buckets)]
+    filled = [b for b in wanted if _has_objects(stores, scope, b)]
+    if not filled:
+        names = ", ".join(b.bucket_name for b in wanted)
+        raise InvalidRequest(f"There are no objects in {names}.", "Upload objects, then trigger again.", "source")
+    return [trigger_bucket(stores, scope, b, collection_ids=[collection.collection_id]) for b in filled]
+
+
+def cancel_batch(stores: Stores, scope: Scope, bucket_id: str, batch_id: str) -> Task:
+    """Cancel a batch that waits or runs; the batch service stops it at the next partition. Again changes nothing.
+
+    Raises:
+        IllegalTransition: it was never submitted, or has ended.
+    """
+    batch = set_status(stores, scope, bucket_id, batch_id, TaskStatus.CANCELED)
+    task_id = batch.task_id or ""
+    update_task(stores, scope.org_id, task_id, status=TaskStatus.CANCELED)
+    return get_task(stores, scope.org_id, task_id)
+
+
+def set_status(stores: Stores, scope: Scope, bucket_id: str, batch_id: str, status: TaskStatus, **fields: Any) -> Batch:
+    """Move the batch on, with other fields if given; the state that it is in may be set again.
+
+    Raises:
+        IllegalTransition: that state does not follow, e.g. because the batch was canceled.
+    """
+
+    def moved(batch: Batch) -> Batch:
+        tiers = [tier | _tier_change(tier, status) for tier in batch.tier_tasks]
+        return batch.to(status).changed(**{"tier_tasks": tiers, **fields})
+
+    return _update(stores, scope, bucket_id, batch_id, moved)
+
+
+def failed_documents(
+    stores: Stores, scope: Scope, batch_id: str, *, tier: int | None = None, collection_id: str | None = None
+) -> Iterator[Body]:
+    """Rows that failed, as the batch service wrote them down."""
+    prefix = "" if tier is None else f"{tier:02d}#" + (f"{collection_id}#" if collection_id else "")
+    for record in stores.records.each(scope.key("failed", batch_id), prefix=prefix, page_size=10):
+        for failed in record.body["failed"]:
+            if collection_id in (None, failed["collection_id"]):
+                yield failed
+
+
+def logs(stores: Stores, scope: Scope, batch_id: str, *, tier: int | None = None) -> dict[int, str]:
+    """What the plugins printed, by tier."""
+    texts: dict[int, list[str]] = {}
+    prefix = "" if tier is None else f"{tier:02d}#"
+    for record in stores.records.each(scope.key("batch_log", batch_id), prefix=prefix, page_size=10):
+        texts.setdefault(int(record.body["tier"]), []).append(record.body["text"])
+    return {number: "".join(parts) for number, parts in sorted(texts.items())}
+
+
+def _update(stores: Stores, scope: Scope, bucket_id: str, batch_id: str, change: Callable[[Batch], Batch]) -> Batch:
+    def changed(body: Body) -> Body:
+        return change(Batch.model_validate(body)).body()
+
+    record = stores.records.update(scope.key("batch", bucket_id), batch_id, changed)
+    if record is None:
+        raise NotFound(f"There is no batch {batch_id[:100]!r} in this bucket.", "List batches to see what exists.")
+    return Batch.model_validate(record.body)
+
+
+def _pend(stores: Stores, scope: Scope, batch: Batch, task: Task, collections: Sequence[Collection]) -> Batch:
+    tier = {
+        "tier_num": 0,
+        "task_id": task.task_id,
+        "status": TaskStatus.PENDING,
+        "collection_ids": [c.collection_id for c in collections],
+        "source_type": "bucket",
+    }
+
+    def pending(current: Batch) -> Batch:
+        if current.status in WAITING_OR_RUNNING:
+            raise _running(current)
+        return current.to(TaskStatus.PENDING).changed(
+            task_id=task.task_id, tier_tasks=[tier], error=None, error_summary=None
+        )
+
+    return _update(stores, scope, batch.bucket_id, batch.batch_id, pending)
+
+
+def _running(batch: Batch) -> IllegalTransition:
+    return IllegalTransition(
+        f"The batch {batch.batch_id} is {batch.status} already.", "Wait until it has ended, or cancel it."
+    )
+
+
+def _tier_change(tier: Body, status: TaskStatus) -> Body:
+    change: Body = {"status": status}
+    if status is TaskStatus.PROCESSING and not tier.get("started_at"):
+        change["started_at"] = now().isoformat()
+    if status.ended and not tier.get("completed_at"):
+        change["completed_at"] = now().isoformat()
+    return change
+
+
+def _fed_by(stores: Stores, scope: Scope, bucket_id: str, wanted: Sequence[str] | None) -> list[Collection]:
+    """The collections that a batch of this bucket fills.
+
+    Raises:
+        InvalidRequest: there is none, or a wanted one is not among them.
+    """
+    fed = collections_of_bucket(stores, scope, bucket_id)
+    if wanted is not None:
+        known = {c.collection_id for c in fed}
+        missing = [c for c in wanted if c not in known]
+        if missing or not wanted:
+            raise InvalidRequest(
+                f"{missing[0]!r} is no enabled collection of this bucket." if missing else "collection_ids is empty.",
+                f"It feeds {', '.join(sorted(known)) or 'none'}.",
+                "collection_ids",
+            )
+        return [c for c in fed if c.collection_id in set(wanted)]
+    if not fed:
+        raise InvalidRequest(
+            f"No enabled collection is made from the bucket {bucket_id}.",
+            "Create a collection with this bucket as its source, then submit.",
+            "bucket_identifier",
+        )
+    return fed
+
+
+def _has_objects(stores: Stores, scope: Scope, bucket: Bucket) -> bool:
+    return bool(stores.records.query(scope.key("object", bucket.bucket_id), limit=1).records)
+
+
+def _check_exist(stores: Stores, scope: Scope, bucket: Bucket, ids: Sequence[str]) -> None:
+    found = stores.records.existing(scope.key("object", bucket.bucket_id), ids)
+    missing = [i for i in ids if i not in found]
+    if missing:
+        named = ", ".join(repr(i[:100]) for i in missing[:NAMED_AT_MOST])
+        more = f" and {len(missing) - NAMED_AT_MOST} more" if len(missing) > NAMED_AT_MOST else ""
+        raise InvalidRequest(
+            f"The bucket {bucket.bucket_name!r} has no object {named}{more}.",
+            "List objects to see their ids.",
+            "object_ids",
+        )
+
+
+def _check_draft(batch: Batch) -> None:
+    if batch.status is not TaskStatus.DRAFT:
+        raise IllegalTransition(
+            f"The batch {batch.batch_id} is {batch.status}; only a DRAFT takes objects.", "Create a new batch."
+        )
+
+
+def _append_ids(stores: Stores, scope: Scope, batch_id: str, ids: Sequence[str]) -> list[Entry]:
+    """Write those ids that are new behind the batch's last chunk; of two calls at once the later sees the earlier's."""
+    while True:
+        written = list(object_ids(stores, scope, batch_id))
+        known = {i for chunk in written for i in chunk}
+        added = _chunks(scope, batch_id, [i for i in dict.fromkeys(ids) if i not in known], len(written))
+        if not added:
+            return []
+        try:
+            stores.records.create_all(added)
+        except AlreadyExists:
+            continue
+        return added
+
+
+def _chunks(scope: Scope, batch_id: str, ids: Sequence[str], first: int = 0) -> list[Entry]:
+    pk, parts = scope.key("batch_objects", batch_id), chunks(ids, CHUNK)
+    return [Entry(pk, f"{n:06d}", {"object_ids": list(part)}) for n, part in enumerate(parts, first)]
+
+
+def _forget(stores: Stores, scope: Scope, kind: str, batch_id: str) -> None:
+    pk = scope.key(kind, batch_id)
+    stores.records.delete_many([(pk, sk) for sk in stores.records.sort_keys(pk)])

@@ -1,10 +1,25 @@
 """Collection: documents, plus the feature extractor and the source that make them."""
 
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from core.buckets import Bucket, find_bucket
+from core.builtins import BUILTINS
+from core.errors import AlreadyExists, InvalidRequest, NotFound
+from core.extractors import Extractor, bucket_schema_of, resolve, vector_indexes
+from core.ids import new_id
+from core.names import check_name
 from core.noun import Noun
+from core.stores import Stores
+from core.stores.records import Entry
+from core.tenancy import Scope
+from plugin_sdk.errors import InvalidParameters
+
+SYSTEM_COLUMNS = frozenset(
+    ("data", "document_id", "object_id", "blob_id", "blob_property", "blob_type", "mime_type", "size_bytes")
+)
 
 
 class ExtractorConfig(BaseModel):
@@ -19,6 +34,11 @@ class ExtractorConfig(BaseModel):
     input_mappings: dict[str, str] = {}
     field_passthrough: list[dict[str, Any]] = []
     include_all_source_fields: bool = False
+
+    @property
+    def extractor_id(self) -> str:
+        """The plugin's id, or `text_extractor_v1`."""
+        return self.plugin_id or f"{self.feature_extractor_name}_{self.version}"
 
 
 class Collection(Noun):
@@ -35,3 +55,279 @@ class Collection(Noun):
     enabled: bool = True
     metadata: dict[str, Any] | None = None
     schema_version: int = 1
+
+    @property
+    def bucket_ids(self) -> list[str]:
+        """The buckets that it is made from."""
+        return list(self.source.get("bucket_ids") or ())
+
+
+class Created(NamedTuple):
+    """A new collection, and what its author should know about the request."""
+
+    collection: Collection
+    warnings: list[str]
+
+
+def create_collection(
+    stores: Stores,
+    scope: Scope,
+    name: str,
+    source: Mapping[str, Any],
+    extractor: Mapping[str, Any],
+    *,
+    description: str | None = None,
+    input_schema: dict[str, Any] | None = None,
+    enabled: bool = True,
+    metadata: dict[str, Any] | None = None,
+) -> Created:
+    """A collection whose source, extractor and parameters exist and fit, so that a batch can't fail for them.
+
+    Raises:
+        InvalidRequest: one of them does not; `field` is its path.
+        AlreadyExists: the name is taken.
+    """
+    check_name(name, "collection_name", "col")
+    buckets = _source_buckets(stores, scope, source)
+    found = resolve(stores, scope, str(extractor["feature_extractor_name"]), str(extractor["version"]))
+    _check_runs(found)
+    config, warnings = _configured(found, extractor, buckets)
+    collection = Collection(
+        collection_id=new_id("col"),
+        collection_name=name,
+        description=description,
+        source=dict(source) | {"type": "bucket", "bucket_ids": [b.bucket_id for b in buckets]},
+        input_schema=input_schema or _union(b.bucket_schema for b in buckets),
+        output_schema=_output_schema(found, config, buckets),
+        feature_extractor=config,
+        vector_indexes=vector_indexes(found.manifest),
+        enabled=enabled,
+        metadata=metadata,
+    )
+    try:
+        stores.records.create_all([_entry(scope, collection), _named(scope, collection)])
+    except AlreadyExists as error:
+        raise _taken(name) from error
+    return Created(collection, warnings)
+
+
+def find_collection(stores: Stores, scope: Scope, identifier: str) -> Collection:
+    """The collection of this id or name.
+
+    Raises:
+        NotFound: the namespace has none.
+    """
+    record = stores.records.get(scope.key("collection"), identifier) if identifier else None
+    if record is None and identifier:
+        pointer = stores.records.get(scope.key("collection_name"), identifier)
+        record = stores.records.get(scope.key("collection"), pointer.body["collection_id"]) if pointer else None
+    if record is None:
+        raise NotFound(
+            f"There is no collection {identifier[:100]!r} in this namespace.", "List collections to see what exists."
+        )
+    return Collection.model_validate(record.body)
+
+
+def list_collections(stores: Stores, scope: Scope) -> list[Collection]:
+    """Every collection of the namespace, oldest first."""
+    found = [Collection.model_validate(r.body) for r in stores.records.each(scope.key("collection"))]
+    return sorted(found, key=lambda c: (c.created_at, c.collection_id))
+
+
+def collections_of_bucket(stores: Stores, scope: Scope, bucket_id: str) -> list[Collection]:
+    """The enabled collections that are made from this bucket."""
+    return [c for c in list_collections(stores, scope) if c.enabled and bucket_id in c.bucket_ids]
+
+
+def collections_using(stores: Stores, scope: Scope, plugin_id: str) -> list[Collection]:
+    """The collections that a plugin makes."""
+    return [c for c in list_collections(stores, scope) if c.feature_extractor.plugin_id == plugin_id]
+
+
+def change_collection(stores: Stores, scope: Scope, collection: Collection, **fields: Any) -> Collection:
+    """The collection with these fields changed; a new name must be free."""
+    old, new = collection.collection_name, fields.get("collection_name", collection.collection_name)
+    if new != old:
+        check_name(new, "collection_name", "col")
+        try:
+            stores.records.create(_named(scope, collection.changed(collection_name=new)))
+        except AlreadyExists as error:
+            raise _taken(new) from error
+    record = stores.records.update(
+        scope.key("collection"),
+        collection.collection_id,
+        lambda body: Collection.model_validate(body).changed(**fields).body(),
+    )
+    if record is None:
+        raise NotFound(f"The collection {old!r} was deleted meanwhile.", "Create it again.")
+    if new != old:
+        stores.records.delete(scope.key("collection_name"), old)
+    return Collection.model_validate(record.body)
+
+
+def delete_collection(stores: Stores, scope: Scope, collection: Collection) -> None:
+    """Delete the collection now, and its documents by a job."""
+    job = {
+        "job": "delete_collection",
+        "org_id": scope.org_id,
+        "namespace_id": scope.namespace_id,
+        "collection_id": collection.collection_id,
+    }
+    stores.queues.send(stores.settings.jobs_queue, job, delay_s=1)  # first, so that no dataset is left behind
+    keys = [
+        (scope.key("collection"), collection.collection_id),
+        (scope.key("collection_name"), collection.collection_name),
+        (scope.key("collection_counts"), collection.collection_id),
+    ]
+    stores.records.delete_many(keys)
+
+
+def document_count(stores: Stores, scope: Scope, collection_id: str) -> int:
+    """Documents in the collection, as its batches counted them."""
+    return stores.records.counters(scope.key("collection_counts"), collection_id).get("documents", 0)
+
+
+def _entry(scope: Scope, collection: Collection) -> Entry:
+    return Entry(scope.key("collection"), collection.collection_id, collection.body())
+
+
+def _named(scope: Scope, collection: Collection) -> Entry:
+    pointer = {"collection_id": collection.collection_id}
+    return Entry(scope.key("collection_name"), collection.collection_name, pointer)
+
+
+def _taken(name: str) -> AlreadyExists:
+    return AlreadyExists(f"The namespace has a collection {name!r}.", "Use another name, or that collection.")
+
+
+def _source_buckets(stores: Stores, scope: Scope, source: Mapping[str, Any]) -> list[Bucket]:
+    if source.get("type") != "bucket":
+        raise InvalidRequest(
+            f"source.type is {source.get('type')!r}; collections are made from buckets here.",
+            'Write {"type": "bucket", "bucket_ids": ["bkt_…"]}.',
+            "source.type",
+        )
+    if source.get("source_filters"):
+        raise InvalidRequest(
+            "source.source_filters can't be applied here: a collection takes all objects of its buckets.",
+            "Leave it out, and put what belongs together into a bucket of its own.",
+            "source.source_filters",
+        )
+    identifiers = source.get("bucket_ids") or ()
+    if not identifiers:
+        raise InvalidRequest("source.bucket_ids is empty.", "Name at least one bucket.", "source.bucket_ids")
+    buckets = {b.bucket_id: b for b in (_bucket(stores, scope, i, n) for n, i in enumerate(identifiers))}
+    return list(buckets.values())
+
+
+def _bucket(stores: Stores, scope: Scope, identifier: str, position: int) -> Bucket:
+    try:
+        return find_bucket(stores, scope, identifier)
+    except NotFound as error:
+        raise InvalidRequest(error.problem, error.fix, f"source.bucket_ids[{position}]") from error
+
+
+def _check_runs(extractor: Extractor) -> None:
+    if not extractor.runs:
+        usable = ", ".join(name for name, builtin in BUILTINS.items() if builtin.runs)
+        raise InvalidRequest(
+            f"The built-in extractor {extractor.manifest.name!r} can't process collections in this installation.",
+            f"Use {usable}, or publish a plugin that does the same.",
+            "feature_extractor.feature_extractor_name",
+        )
+
+
+def _configured(
+    extractor: Extractor, given: Mapping[str, Any], buckets: Sequence[Bucket]
+) -> tuple[ExtractorConfig, list[str]]:
+    wanted, warnings = _wanted_params(extractor, given)
+    try:
+        params = extractor.manifest.validate_params(wanted)
+    except InvalidParameters as error:
+        path = f"feature_extractor.parameters.{error.field}".rstrip(".")
+        raise InvalidRequest(error.problem, error.fix, path) from error
+    mappings = _mappings(given.get("input_mappings"))
+    _check_mappings(extractor, mappings, buckets)
+    config = ExtractorConfig(
+        feature_extractor_name=extractor.manifest.name,
+        version=extractor.manifest.version,
+        plugin_id=extractor.plugin.plugin_id if extractor.plugin else None,
+        params=params,
+        input_mappings=dict(extractor.manifest.input_mappings) | mappings,
+        field_passthrough=list(given.get("field_passthrough") or ()),
+        include_all_source_fields=bool(given.get("include_all_source_fields")),
+    )
+    return config, warnings
+
+
+def _wanted_params(extractor: Extractor, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """`parameters` overlaid with `params`, unless a client turned `parameters` into another extractor's defaults."""
+    parameters = dict(given.get("parameters") or {})
+    kind = parameters.pop("extractor_type", None)
+    warnings = []
+    if isinstance(kind, str) and kind in BUILTINS and kind != extractor.manifest.name:
+        warnings.append(
+            f"feature_extractor.parameters was ignored: its extractor_type is {kind!r}, the extractor is "
+            f"{extractor.manifest.name!r}. Send the values as 'params'."
+        )
+        parameters = {}
+    return parameters | dict(given.get("params") or {}), warnings
+
+
+def _mappings(given: Any) -> dict[str, str]:
+    """Column → property path, from the dict form or the list form."""
+    if not given:
+        return {}
+    if isinstance(given, Mapping):
+        return {str(k): str(v) for k, v in given.items()}
+    mappings = {}
+    for position, item in enumerate(given):
+        field = f"feature_extractor.input_mappings[{position}]"
+        if (item.get("source_type") or "payload") != "payload" or item.get("override") is not None:
+            raise InvalidRequest(
+                f"{field} is of source_type {item.get('source_type')!r}.", "Map a property: source_type payload.", field
+            )
+        if not item.get("path"):
+            raise InvalidRequest(f"{field} has no path.", "Name the property that fills the column.", field)
+        mappings[str(item["input_key"])] = str(item["path"])
+    return mappings
+
+
+def _check_mappings(extractor: Extractor, mappings: Mapping[str, str], buckets: Sequence[Bucket]) -> None:
+    columns = (extractor.manifest.input_schema or {}).get("properties")
+    properties = _union(b.bucket_schema for b in buckets)["properties"]
+    typed = all(b.bucket_schema and b.bucket_schema.get("properties") for b in buckets)
+    for column, path in mappings.items():
+        field = f"feature_extractor.input_mappings.{column}"
+        if columns and column not in columns:
+            raise InvalidRequest(
+                f"{field}: the input schema of {extractor.manifest.name!r} has no {column!r}.",
+                f"It has {', '.join(columns)}.",
+                field,
+            )
+        root = path.split(".")[0]
+        if typed and root not in properties and root not in SYSTEM_COLUMNS and root != "metadata":
+            raise InvalidRequest(
+                f"{field}: no source bucket has a property {root!r}.", f"They have {', '.join(properties)}.", field
+            )
+
+
+def _output_schema(extractor: Extractor, config: ExtractorConfig, buckets: Sequence[Bucket]) -> dict[str, Any]:
+    source = _union(b.bucket_schema for b in buckets)["properties"]
+    made = bucket_schema_of(extractor.manifest.output_schema)["properties"]
+    if extractor.plugin is None or config.include_all_source_fields:
+        return {"properties": source | made}
+    passed = {
+        str(p.get("target_path") or p["source_path"]): source.get(
+            str(p["source_path"]).split(".")[0], {"type": "string"}
+        )
+        for p in config.field_passthrough
+    }
+    return {"properties": passed | made}
+
+
+def _union(schemas: Iterable[dict[str, Any] | None]) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    for schema in schemas:
+        properties |= (schema or {}).get("properties") or {}
+    return {"properties": properties}

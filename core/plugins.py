@@ -116,7 +116,7 @@ def create_upload(
     )
     entry = Entry(scope.key("plugin_upload"), upload_id, upload.body(), expires_at=upload.forgotten_at)
     stores.records.create(entry)
-    return Presigned(upload, stores.blobs.presign_put(_upload_ref(stores, upload), expires_in_s))
+    return Presigned(upload, stores.blobs.presign_put(upload_ref(stores, upload), expires_in_s))
 
 
 def confirm(
@@ -194,6 +194,11 @@ def remove_plugin(stores: Stores, scope: Scope, plugin: Plugin) -> None:
     stores.blobs.delete(archive_ref(stores, plugin))
 
 
+def upload_ref(stores: Stores, upload: PluginUpload) -> BlobRef:
+    """Where the upload's PUT lands."""
+    return BlobRef(stores.settings.plugin_bucket, upload.s3_key)
+
+
 def archive_ref(stores: Stores, plugin: Plugin) -> BlobRef:
     """Where the archive lies that is run."""
     return BlobRef(stores.settings.plugin_bucket, plugin.archive_key)
@@ -206,10 +211,6 @@ def archive_files(stores: Stores, plugin: Plugin) -> dict[str, bytes]:
         SecurityScanFailed: it has not.
     """
     return read_archive(_checked_bytes(stores, plugin.archive_key, plugin.sha256))
-
-
-def _upload_ref(stores: Stores, upload: PluginUpload) -> BlobRef:
-    return BlobRef(stores.settings.plugin_bucket, upload.s3_key)
 
 
 def _confirmed(stores: Stores, scope: Scope, upload: PluginUpload) -> Plugin:
@@ -227,7 +228,7 @@ def _verdict(stores: Stores, upload: PluginUpload) -> ScanRecord:
     scan = get_scan(stores, upload.upload_id)
     if scan:
         return scan
-    ref = _upload_ref(stores, upload)
+    ref = upload_ref(stores, upload)
     try:
         stores.blobs.head(ref)
     except NotFound as error:

@@ -68,7 +68,7 @@ def test_report_of_failure_keeps_its_reason(moto_stores):
 def test_plugin_without_realtime_is_refused_and_told_of_batch_only(moto_stores):
     plugin = published(moto_stores, has_realtime=False)
 
-    with pytest.raises(InvalidRequest, match="has no realtime.py.*deployment_type=batch_only"):
+    with pytest.raises(InvalidRequest, match=r"has no realtime\.py.*deployment_type=batch_only"):
         request_deploy(moto_stores, SCOPE, plugin)
 
     assert request_deploy(moto_stores, SCOPE, plugin, "batch_only").status is DeploymentStatus.NOT_DEPLOYED

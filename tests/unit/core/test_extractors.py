@@ -39,7 +39,7 @@ def test_unknown_version_lists_the_known_ones(moto_stores):
 
 
 def test_unknown_name_lists_what_there_is(moto_stores):
-    with pytest.raises(InvalidRequest, match="no feature extractor 'mine'.*passthrough_extractor"):
+    with pytest.raises(InvalidRequest, match=r"no feature extractor 'mine'.*passthrough_extractor"):
         resolve(moto_stores, SCOPE, "mine", "1.0.0")
 
 
