@@ -57,13 +57,13 @@ def _local(settings: Settings) -> Any:
     if has_gpu() and importlib.util.find_spec("dask_cuda"):
         from dask_cuda import LocalCUDACluster  # needs a GPU to import
 
-        return LocalCUDACluster(threads_per_worker=1, resources={"GPU": 1}, dashboard_address=None)
+        return LocalCUDACluster(threads_per_worker=1, resources={"GPU": 1}, dashboard_address="127.0.0.1:0")
     return LocalCluster(
         n_workers=settings.workers,
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         memory_limit=0,  # the hosts have limits of their own; a worker holds little
         silence_logs=logging.WARNING,
     )

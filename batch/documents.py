@@ -60,7 +60,7 @@ def to_documents(
         elif field.name in vectors:
             arrays[field.name] = _vector(extraction, field, result, excused, problems)
         elif field.name != EXTRA:
-            arrays[field.name] = _stored(extraction, field, result, problems)
+            arrays[field.name] = _stored(field, result, problems)
     arrays[EXTRA] = _extra(extraction, inputs, result, schema)
     table = pa.table([arrays[f.name] for f in schema], schema=schema)
     return _split(inputs.table, sources, table, problems)
@@ -165,20 +165,15 @@ def _scattered(numbers: Any, places: Any, rows: int, kind: pa.DataType) -> pa.Ar
     return pa.FixedSizeListArray.from_arrays(flat, type=kind, mask=mask)
 
 
-def _stored(extraction: Extraction, field: pa.Field, result: pa.Table, problems: Problems) -> Any:
+def _stored(field: pa.Field, result: pa.Table, problems: Problems) -> Any:
     """A column of the output schema or of the source, in the collection's type."""
     if field.name not in result.column_names:
         return pa.nulls(result.num_rows, field.type)
-    index = result.column_names.index(field.name)
-    column, planned_as_json = _one(result[field.name]), is_json(result.schema.field(index))
+    column, as_json = _one(result[field.name]), is_json(result.schema.field(field.name))
     if is_json(field):
-        manifest = extraction.manifest
-        from_plugin = bool(manifest and field.name in manifest.output_schema.get("properties", {}))
-        if _is_text(column.type) and not from_plugin:
-            return pc.cast(column, field.type)
-        return _converted(column.to_pylist(), field, _json_text, problems)
-    if planned_as_json:
-        return _converted(column.to_pylist(), field, lambda v: orjson.loads(v), problems)
+        return _converted(column.to_pylist(), field, _checked_json if as_json else _json_text, problems)
+    if as_json:
+        return _converted(column.to_pylist(), field, orjson.loads, problems)
     try:
         return _plain(column, field.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
@@ -235,12 +230,25 @@ def _extra(extraction: Extraction, inputs: Inputs, result: pa.Table, schema: pa.
 def _unfolded(result: pa.Table, name: str) -> list[Any]:
     values: list[Any] = result[name].to_pylist()
     if is_json(result.schema.field(name)):
-        return [None if v is None else orjson.loads(v) for v in values]
+        return [_parsed(v) for v in values]
     return values
+
+
+def _parsed(text: str | None) -> Any:
+    try:
+        return None if text is None else orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
 
 
 def _json_text(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY, default=str).decode()
+
+
+def _checked_json(text: str) -> str:
+    """JSON text as it came, if it is any; documents are parsed again whenever they are read."""
+    orjson.loads(text)
+    return text
 
 
 def _split(rows: pa.Table, sources: Any, table: pa.Table, problems: Problems) -> Checked:

@@ -1,0 +1,174 @@
+"""Hosts: the plugin hosts of one worker process, by plugin, tenant and parameters; started once, replaced when they die.
+
+The archive is fetched by its hash, verified before a byte of it is unpacked, and unpacked once per machine into a
+folder that only this user can write.
+"""
+
+import hashlib
+import os
+import stat
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import orjson
+
+from batch.assets import asset_fetcher
+from batch.partitions import Extraction, PluginRef
+from core.errors import Forbidden
+from core.settings import Settings
+from core.stores.blobs import BlobRef, Blobs
+from plugin_sdk.archives import read_archive, unpack
+from plugin_sdk.errors import InvalidArchive
+from plugin_sdk.extractor_request import ExtractorRequest
+from plugin_sdk.host import HostSettings, PluginHost, Zygote
+from plugin_sdk.pipeline import RowCondition
+
+MAX_HOSTS = 8
+
+
+class Pipeline(NamedTuple):
+    """An open pipeline in a running host, and the steps that it said it has."""
+
+    host: PluginHost
+    steps: list[Any]
+
+    @property
+    def conditions(self) -> list[RowCondition]:
+        """Which rows each step handles."""
+        return [RowCondition(step.condition) for step in self.steps]
+
+    @property
+    def wants_gpu(self) -> bool:
+        """Whether a step asks for a GPU."""
+        return any(str(step.resource_type) == "GPU" for step in self.steps)
+
+
+class Hosts:
+    """The plugin hosts of this process. One thread runs steps; any thread may stop them."""
+
+    def __init__(self, settings: Settings, blobs: Blobs) -> None:
+        self._settings, self._blobs = settings, blobs
+        self._zygote: Zygote | None = None
+        self._open: OrderedDict[tuple[str, ...], Pipeline] = OrderedDict()
+        self._guard = threading.RLock()
+
+    def pipeline(self, extraction: Extraction, plugin: PluginRef) -> Pipeline:
+        """The extraction's pipeline, opened now if it is not running.
+
+        Raises:
+            PluginRaised: `build_steps` or an import raised.
+            HostFailed: the host died meanwhile.
+        """
+        key = host_key(extraction, plugin)
+        with self._guard:
+            if key not in self._open:
+                while len(self._open) >= MAX_HOSTS:
+                    self._open.popitem(last=False)[1].host.close()
+                self._open[key] = self._start(extraction, plugin)
+            self._open.move_to_end(key)
+            return self._open[key]
+
+    def interrupt(self, extraction: Extraction, plugin: PluginRef) -> None:
+        """End the extraction's host while another thread waits for it; that thread gets HostFailed."""
+        found = self._open.get(host_key(extraction, plugin))
+        if found:
+            found.host.kill("killed: the batch was stopped")
+
+    def discard(self, extraction: Extraction, plugin: PluginRef) -> None:
+        """End the extraction's host, if there is one; the next call starts another."""
+        found = self._open.pop(host_key(extraction, plugin), None)
+        if found:
+            found.host.close()
+
+    def close(self) -> None:
+        """End all hosts."""
+        self._open.clear()
+        if self._zygote:
+            self._zygote.close()
+            self._zygote = None
+
+    def __enter__(self) -> "Hosts":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def _start(self, extraction: Extraction, plugin: PluginRef) -> Pipeline:
+        if self._zygote is None:
+            self._zygote = Zygote(host_settings(self._settings))
+        folder = plugin_folder(self._blobs, plugin.archive, plugin.sha256)
+        fetch = asset_fetcher(self._blobs, self._settings, extraction.scope)
+        host = self._zygote.start(folder, name=plugin.manifest.plugin_id, fetch_asset=fetch)
+        config = extraction.extractor
+        request = ExtractorRequest.of(
+            config.feature_extractor_name, config.version, config.params, config.input_mappings
+        )
+        try:
+            return Pipeline(host, host.open_pipeline(request, dataset_size=extraction.rows_expected))
+        except BaseException:
+            host.close()
+            raise
+
+
+def host_key(extraction: Extraction, plugin: PluginRef) -> tuple[str, ...]:
+    """What two extractions must share to share a host: the code, the tenant, the parameters."""
+    config = extraction.extractor
+    params = orjson.dumps([config.params, config.input_mappings], option=orjson.OPT_SORT_KEYS).decode()
+    return (plugin.sha256, extraction.scope.org_id, extraction.scope.namespace_id, params)
+
+
+def host_settings(settings: Settings) -> HostSettings:
+    """The operator's limits as the plugin host takes them."""
+    gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return HostSettings(
+        memory_mb=settings.host_memory_mb,
+        call_timeout_s=settings.step_timeout_s,
+        model_cache=settings.model_cache,
+        env={"CUDA_VISIBLE_DEVICES": gpus} if gpus else {},
+    )
+
+
+def plugin_folder(blobs: Blobs, archive: BlobRef, sha256: str) -> Path:
+    """The unpacked plugin, fetched and verified the first time.
+
+    Raises:
+        InvalidArchive: the archive is not the one that was scanned.
+    """
+    target = cache_root() / sha256
+    if target.is_dir():
+        return target
+    data = blobs.get(archive)
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise InvalidArchive(
+            f"The archive {archive.url} has SHA-256 {found}, the scanned one has {sha256}.",
+            "Publish the plugin again; someone changed the file in the plugin bucket.",
+        )
+    return _unpacked(read_archive(data), target)
+
+
+def _unpacked(files: Mapping[str, bytes], target: Path) -> Path:
+    """`files` at `target`, whole or not at all, whoever else does the same now."""
+    part = Path(tempfile.mkdtemp(dir=target.parent, prefix=".part-"))
+    unpack(files, part)
+    try:
+        part.rename(target)
+    except OSError:
+        if not target.is_dir():
+            raise
+    return target
+
+
+def cache_root() -> Path:
+    """Where this user's plugins are unpacked; refused when someone else could write there."""
+    root = Path(tempfile.gettempdir()) / f"openpeek-plugins-{os.getuid()}"
+    root.mkdir(mode=0o700, exist_ok=True)
+    found = root.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise Forbidden(f"{root} is not a private folder of this user.", "Delete it, or set TMPDIR to another place.")
+    return root

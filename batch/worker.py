@@ -1,0 +1,251 @@
+"""Worker: one partition from planned rows to written fragments, in one task: read, run, check, write, report.
+
+A host that dies takes its rows down with it; they are halved and tried again in a new host until the rows that kill it
+stand alone, and only those are failures.
+"""
+
+import functools
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
+
+import pyarrow as pa
+
+from batch.assets import scoped_fetch
+from batch.documents import Checked, to_documents
+from batch.hosts import Hosts, Pipeline
+from batch.inputs import Inputs, prepare_inputs
+from batch.partitions import Extraction, Failure, Outcome, Partition, PluginRef
+from core.errors import StoreUnavailable
+from core.ids import now
+from core.settings import Settings
+from core.stores.aws import client
+from core.stores.blobs import Blobs
+from core.stores.vectors import DocumentTable, Vectors
+from plugin_sdk.errors import HostFailed, PlatformError, PluginRaised
+from plugin_sdk.outcomes import KILLED_FOR_MEMORY, RowFailure
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S = 120.0
+LOG_BYTES = 16_384
+HOPELESS_AFTER = 8
+"""Rows that may kill the host one after the other before any has passed; then it is not the rows."""
+SHOWN_TRACEBACK = 4_000
+T = TypeVar("T")
+
+
+class Canceled(PlatformError):
+    """The batch was canceled while this partition ran."""
+
+    code = "canceled"
+
+
+class StepFacts(NamedTuple):
+    """What the driver needs to know of a pipeline before it submits work."""
+
+    labels: list[str]
+    wants_gpu: bool
+
+
+class Worker:
+    """What a worker process keeps between tasks: clients, datasets, plugin hosts."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.blobs = Blobs(client("s3", settings))
+        self.vectors: Vectors = Vectors.at(settings)
+        self.hosts = Hosts(settings, self.blobs)
+        self.aborted: set[str] = set()
+        self._running: tuple[Extraction, PluginRef] | None = None
+        self._guard = threading.Lock()
+
+    def abort(self, batch_id: str) -> None:
+        """End what runs of this batch, and let nothing more of it begin."""
+        self.aborted.add(batch_id)
+        running = self._running
+        if running and running[0].batch_id == batch_id:
+            self.hosts.interrupt(*running)
+
+    def run(self, extraction: Extraction, partition: Partition) -> Outcome:
+        """The partition's documents, written and not yet visible."""
+        started = time.perf_counter()
+        outcome = Outcome(partition.index, rows=partition.rows)
+        planned = partition.table()
+        fetch = patient(scoped_fetch(self.blobs, extraction.settings, extraction.scope))
+        inputs = prepare_inputs(extraction, planned, fetch)
+        outcome.failures += inputs.failures
+        outcome.seconds["read"] = time.perf_counter() - started
+        table = self.vectors.open(extraction.scope, extraction.collection_id)
+        parts = self._extract(extraction, inputs, table.schema, outcome)
+        self._write(table, parts, planned, outcome)
+        outcome.seconds["total"] = time.perf_counter() - started
+        return outcome
+
+    def _extract(self, extraction: Extraction, inputs: Inputs, schema: pa.Schema, outcome: Outcome) -> list[pa.Table]:
+        plugin = extraction.plugin
+        if plugin is None:
+            return [self._checked(extraction, inputs, inputs.table, schema, None, outcome)]
+        self._running = (extraction, plugin)
+        try:
+            return self._run_rows(extraction, plugin, inputs, schema, outcome)
+        finally:
+            self._running = None
+
+    def _run_rows(
+        self, extraction: Extraction, plugin: PluginRef, inputs: Inputs, schema: pa.Schema, outcome: Outcome
+    ) -> list[pa.Table]:
+        """Runs rows in the plugin's host, and each half again where the host dies of them."""
+        done: list[pa.Table] = []
+        waiting = [inputs.table] if inputs.table.num_rows else []
+        lone = 0
+        while waiting:
+            rows = waiting.pop()
+            if extraction.batch_id in self.aborted:
+                raise Canceled(f"Batch {extraction.batch_id} was canceled.", "Submit it again to go on.")
+            try:
+                part = inputs._replace(table=rows)
+                done.append(self._run_once(extraction, plugin, part, schema, outcome))
+            except PluginRaised as error:
+                outcome.failures += _failures(rows, error)
+            except HostFailed as error:
+                self.hosts.discard(extraction, plugin)
+                log.warning("plugin host failed", extra={"rows": rows.num_rows, "reason": str(error)[:500]})
+                if rows.num_rows > 1:
+                    waiting += _parts(rows, error.rows)
+                    continue
+                outcome.failures += _failures(rows, error)
+                lone += 1
+                if lone >= HOPELESS_AFTER and not done:
+                    outcome.failures += [f for rest in waiting for f in _failures(rest, error)]
+                    return done
+        return done
+
+    def _run_once(
+        self, extraction: Extraction, plugin: PluginRef, inputs: Inputs, schema: pa.Schema, outcome: Outcome
+    ) -> pa.Table:
+        pipeline = self.hosts.pipeline(extraction, plugin)
+        result = pipeline.host.run(inputs.table)
+        documents = self._checked(extraction, inputs, result.table, schema, pipeline, outcome)
+        outcome.failures += [_reported(inputs.table, failure) for failure in result.failures]
+        outcome.dropped += result.rows_dropped
+        outcome.log = (outcome.log + result.log)[-LOG_BYTES:]
+        for label, seconds in result.step_seconds.items():
+            outcome.step_seconds[label] = outcome.step_seconds.get(label, 0.0) + seconds
+        return documents
+
+    def _checked(
+        self,
+        extraction: Extraction,
+        inputs: Inputs,
+        result: pa.Table,
+        schema: pa.Schema,
+        pipeline: Pipeline | None,
+        outcome: Outcome,
+    ) -> pa.Table:
+        conditions = pipeline.conditions if pipeline else []
+        checked: Checked = to_documents(extraction, inputs, result, schema, conditions, now())
+        outcome.failures += checked.failures
+        return checked.documents
+
+    def _write(self, table: DocumentTable, parts: list[pa.Table], planned: pa.Table, outcome: Outcome) -> None:
+        started = time.perf_counter()
+        documents = pa.concat_tables(parts) if parts else None
+        if documents is not None and documents.num_rows:
+            outcome.fragments = patient(table.write_fragments)(documents)
+            outcome.written = documents.num_rows
+        failed = {f.document_id for f in outcome.failures}
+        pairs = zip(planned["document_id"].to_pylist(), planned["blob_id"].to_pylist(), strict=True)
+        written = set(documents["blob_id"].to_pylist()) if documents is not None else set()
+        outcome.replaces = [blob for document, blob in pairs if document not in failed or blob in written]
+        outcome.seconds["write"] = time.perf_counter() - started
+
+
+@functools.cache
+def worker_of(settings: Settings) -> Worker:
+    """This process's worker."""
+    return Worker(settings)
+
+
+def run_partition(extraction: Extraction, partition: Partition) -> Outcome:
+    """The task that the scheduler hands out."""
+    return worker_of(extraction.settings).run(extraction, partition)
+
+
+def warm(extraction: Extraction) -> StepFacts | PlatformError:
+    """Start the extraction's host here and open its pipeline, so that the first partition need not wait.
+
+    An error comes back as a value: it is the author's, and no trouble of this worker's.
+    """
+    worker = worker_of(extraction.settings)
+    worker.aborted.discard(extraction.batch_id)
+    if extraction.plugin is None:
+        return StepFacts([], False)
+    try:
+        pipeline = patient(worker.hosts.pipeline)(extraction, extraction.plugin)
+    except PlatformError as error:
+        return error
+    return StepFacts([step.label for step in pipeline.steps], pipeline.wants_gpu)
+
+
+def abort(settings: Settings, batch_id: str) -> None:
+    """End what this process runs of a batch."""
+    worker_of(settings).abort(batch_id)
+
+
+def patient(call: Callable[..., T]) -> Callable[..., T]:
+    """`call`, tried again for a while when a store does not answer."""
+
+    @functools.wraps(call)
+    def again(*args: object, **kwargs: object) -> T:
+        deadline, wait_s = time.monotonic() + PATIENCE_S, 0.2
+        while True:
+            try:
+                return call(*args, **kwargs)
+            except StoreUnavailable:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(wait_s)
+                wait_s = min(wait_s * 2, 5.0)
+
+    return again
+
+
+def _parts(rows: pa.Table, suspects: Sequence[int]) -> list[pa.Table]:
+    """Rows to try again after the host died of them: the suspects in halves, and before them all others at once."""
+    suspected = pa.array(suspects if 0 < len(suspects) < rows.num_rows else range(rows.num_rows), pa.int64())
+    half = len(suspected) // 2
+    parts = [rows.take(suspected[half:]), rows.take(suspected[:half])]
+    if len(suspected) < rows.num_rows:
+        others = sorted(set(range(rows.num_rows)) - set(suspected.to_pylist()))
+        parts.append(rows.take(pa.array(others, pa.int64())))
+    return [part for part in parts if part.num_rows]
+
+
+def _reported(rows: pa.Table, failure: RowFailure) -> Failure:
+    """A failure that the host reports, with ids of the plan."""
+    if failure.reason.startswith(KILLED_FOR_MEMORY):
+        category = "resource"
+    else:
+        category = "runtime" if failure.traceback else "validation"
+    return Failure(
+        document_id=failure.document_id or rows["document_id"][failure.row].as_py(),
+        object_id=rows["object_id"][failure.row].as_py(),
+        step=failure.step,
+        column=failure.column,
+        reason=failure.reason[:SHOWN_TRACEBACK],
+        traceback=failure.traceback[-SHOWN_TRACEBACK:] or None,
+        category=category,
+    )
+
+
+def _failures(rows: pa.Table, error: HostFailed | PluginRaised) -> list[Failure]:
+    """All of `rows`, failed for the one reason."""
+    if isinstance(error, HostFailed):
+        reason, traceback, category = f"The plugin host ended: {error.reason or error.problem}.", None, "resource"
+    else:
+        reason, traceback, category = error.problem, error.traceback[-SHOWN_TRACEBACK:], "runtime"
+    pairs = zip(rows["document_id"].to_pylist(), rows["object_id"].to_pylist(), strict=True)
+    step = error.step or None if isinstance(error, HostFailed) else None
+    return [Failure(document, obj, step, None, reason, traceback, category) for document, obj in pairs]
