@@ -18,7 +18,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from core.inspectors import inspector_of
 from core.log import configure
+from core.plugins import Inspector
 from core.settings import Settings
 from core.stores import Stores
 from functions.api import routes
@@ -27,8 +29,8 @@ from functions.api.errors import answer_errors
 MAX_BODY_BYTES = 32 * 1024 * 1024
 
 
-def create_app(stores: Stores, inspector: Any = None) -> FastAPI:
-    """The control API over these stores; `inspector` reads the manifests of uploaded plugins."""
+def create_app(stores: Stores, inspector: Inspector | None = None) -> FastAPI:
+    """The control API over these stores; `inspector` reads manifests, by default the function that settings name."""
     app = FastAPI(
         title="OpenPeek",
         version="0.81",
@@ -36,7 +38,7 @@ def create_app(stores: Stores, inspector: Any = None) -> FastAPI:
         strict_content_type=False,
         max_body_size=MAX_BODY_BYTES,
     )
-    app.state.stores, app.state.inspector = stores, inspector
+    app.state.stores, app.state.inspector = stores, inspector or inspector_of(stores.settings)
     answer_errors(app)
     for found in pkgutil.iter_modules(routes.__path__):
         module = importlib.import_module(f"{routes.__name__}.{found.name}")

@@ -90,12 +90,13 @@ async def living(app: App) -> AsyncIterator[None]:
 
 def create_gateway(settings: Settings) -> Gateway:
     """The whole platform's HTTP surface over these settings."""
+    from batch.inspect import HostInspector
     from batch.serving.app import create_app as data_app
     from core.stores.vectors import Vectors
     from functions.api.app import create_app as control_app
 
     stores = Stores.open(settings)
-    return Gateway(control_app(stores), data_app(stores, Vectors.at(settings), settings))
+    return Gateway(control_app(stores, HostInspector(settings)), data_app(stores, Vectors.at(settings), settings))
 
 
 def main() -> None:

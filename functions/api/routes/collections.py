@@ -1,0 +1,223 @@
+"""Routes of collections: create, list, change, trigger, describe, delete."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from core.batches import trigger_collection
+from core.collections import (
+    Collection,
+    change_collection,
+    create_collection,
+    delete_collection,
+    document_count,
+    find_collection,
+    list_collections,
+)
+from core.errors import InvalidRequest
+from core.paging import page_of
+from core.stores import Stores
+from core.tenancy import Scope
+from functions.api.deps import (
+    Answer,
+    Body,
+    DeleteScope,
+    PagingOf,
+    ReadScope,
+    Route,
+    StoresOf,
+    WriteScope,
+    either,
+    given,
+)
+from functions.api.listing import ListBody
+
+scoped = APIRouter(prefix="/collections", tags=["collections"], route_class=Route)
+SEARCHED = ("collection_name", "collection_id", "description")
+Name = Annotated[str, Field(min_length=3, max_length=100)]
+
+
+class InputMapping(Body):
+    """InputMapping."""
+
+    input_key: str
+    source_type: Literal["payload", "literal", "vector"] | None = None
+    path: str | None = None
+    override: Any = None
+
+
+class FieldPassthrough(Body):
+    """FieldPassthrough."""
+
+    source_path: str
+    target_path: str | None = None
+    default: Any = None
+    required: bool = False
+
+
+class Extractor(Body):
+    """FeatureExtractorConfigInput."""
+
+    feature_extractor_name: str
+    version: str
+    params: dict[str, Any] | None = None
+    parameters: dict[str, Any] | None = None
+    input_mappings: dict[str, str] | list[InputMapping] | None = None
+    field_passthrough: list[FieldPassthrough] | None = None
+    include_all_source_fields: bool = False
+
+
+class Source(Body):
+    """SourceConfig."""
+
+    type: Literal["bucket", "collection", "taxonomy", "cluster"]
+    bucket_ids: Annotated[list[str] | None, Field(min_length=1)] = None
+    collection_id: str | None = None
+    collection_ids: Annotated[list[str] | None, Field(min_length=1)] = None
+    inherited_bucket_ids: list[str] | None = None
+    source_filters: dict[str, Any] | None = None
+    source_namespace_id: str | None = None
+
+
+class CreateCollection(Body):
+    """CreateCollectionRequest."""
+
+    collection_name: Name | None = None
+    name: Name | None = None
+    description: str | None = None
+    source: Source
+    input_schema: dict[str, Any] | None = None
+    feature_extractor: Extractor | None = None
+    feature_extractors: Annotated[list[Extractor] | None, Field(min_length=1, max_length=1)] = None
+    enabled: bool = True
+    metadata: dict[str, Any] | None = None
+
+
+class ChangeCollection(Body):
+    """CollectionPatch; the source and the extractor of a collection stay what they are."""
+
+    collection_name: Name | None = None
+    description: str | None = None
+    enabled: bool | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class Trigger(Body):
+    """TriggerCollectionRequest."""
+
+    include_buckets: list[str] | None = None
+    include_collections: list[str] | None = None
+    source_filters: dict[str, Any] | None = None
+
+
+@scoped.post("")
+def create(stores: StoresOf, scope: WriteScope, body: CreateCollection) -> Answer:
+    only = body.feature_extractors[0] if body.feature_extractors else None
+    extractor = either(body.feature_extractor, only, "feature_extractor", "feature_extractors")
+    collection, warnings = create_collection(
+        stores,
+        scope,
+        either(body.collection_name, body.name, "collection_name", "name"),
+        given(body.source),
+        given(extractor),
+        description=body.description,
+        input_schema=body.input_schema,
+        enabled=body.enabled,
+        metadata=body.metadata,
+    )
+    return Answer(shown(collection, 0) | ({"warnings": warnings} if warnings else {}))
+
+
+@scoped.post("/list")
+def list_post(stores: StoresOf, scope: ReadScope, paging: PagingOf, body: ListBody | None = None) -> Answer:
+    body = body or ListBody()
+    found = body.selection.of((shown(c) for c in list_collections(stores, scope)), SEARCHED)
+    page, pagination = page_of(found, body.page(paging))
+    return Answer(
+        {"results": [counted(stores, scope, c) for c in page], "pagination": pagination, "total_count": len(found)}
+    )
+
+
+@scoped.get("/{collection_identifier}")
+def get(stores: StoresOf, scope: ReadScope, collection_identifier: str) -> Answer:
+    return Answer(counted(stores, scope, shown(find_collection(stores, scope, collection_identifier))))
+
+
+@scoped.patch("/{collection_identifier}")
+def change(stores: StoresOf, scope: WriteScope, collection_identifier: str, body: ChangeCollection) -> Answer:
+    collection = find_collection(stores, scope, collection_identifier)
+    changed = change_collection(stores, scope, collection, **given(body))
+    return Answer(counted(stores, scope, shown(changed)))
+
+
+@scoped.delete("/{collection_identifier}")
+def delete(stores: StoresOf, scope: DeleteScope, collection_identifier: str) -> Answer:
+    collection = find_collection(stores, scope, collection_identifier)
+    delete_collection(stores, scope, collection)
+    return Answer({"success": True, "message": "Collection deleted; its documents are being removed.", "task_id": None})
+
+
+@scoped.post("/{collection_identifier}/trigger")
+def trigger(stores: StoresOf, scope: WriteScope, collection_identifier: str, body: Trigger | None = None) -> Answer:
+    body = body or Trigger()
+    for field in ("include_collections", "source_filters"):
+        if getattr(body, field):
+            raise InvalidRequest(
+                f"{field} can't be applied: a collection takes all objects of its buckets.", "Leave it out.", field
+            )
+    collection = find_collection(stores, scope, collection_identifier)
+    submitted = trigger_collection(stores, scope, collection, body.include_buckets)
+    batches, tasks = zip(*submitted, strict=True)
+    objects = sum(b.object_count for b in batches)
+    return Answer(
+        {
+            "batch_id": batches[0].batch_id,
+            "task_id": tasks[0].task_id,
+            "batch_ids": [b.batch_id for b in batches],
+            "task_ids": [t.task_id for t in tasks],
+            "collection_id": collection.collection_id,
+            "source_bucket_ids": [b.bucket_id for b in batches],
+            "source_collection_ids": None,
+            "object_count": objects,
+            "total_tiers": 1,
+            "message": f"{objects} objects are queued in {len(batches)} batch{'es' if len(batches) > 1 else ''}.",
+        },
+        202,
+    )
+
+
+@scoped.get("/{collection_identifier}/features")
+def features(stores: StoresOf, scope: ReadScope, collection_identifier: str) -> Answer:
+    collection = find_collection(stores, scope, collection_identifier)
+    extractor = collection.feature_extractor
+    described = [
+        {
+            "feature_address": index["feature_uri"],
+            "feature_extractor_name": extractor.feature_extractor_name,
+            "version": extractor.version,
+            "vector_index": index["index"],
+            "primary": position == 0,
+        }
+        for position, index in enumerate(collection.vector_indexes)
+    ]
+    return Answer({"features": described})
+
+
+def shown(collection: Collection, documents: int | None = None) -> dict[str, Any]:
+    """CollectionResponse."""
+    extractor = collection.feature_extractor
+    parameters = {"extractor_type": extractor.feature_extractor_name} | extractor.params
+    config = extractor.model_dump(mode="json", exclude={"plugin_id"})
+    config |= {"feature_extractor_id": extractor.extractor_id, "parameters": parameters}
+    return collection.body() | {
+        "feature_extractor": config,
+        "source_bucket_schemas": None,
+        "payload_indexes": [],
+        "document_count": documents,
+    }
+
+
+def counted(stores: Stores, scope: Scope, collection: dict[str, Any]) -> dict[str, Any]:
+    """The answer with the number of documents as it is now."""
+    return collection | {"document_count": document_count(stores, scope, collection["collection_id"])}
