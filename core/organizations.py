@@ -143,19 +143,19 @@ def list_keys(stores: Stores, principal: Principal, email: str, *, include_revok
     return [ApiKey.model_validate(r.body) for r in found]
 
 
-def change_key(stores: Stores, principal: Principal, email: str, name: str, **fields: Any) -> ApiKey:
+def change_key(stores: Stores, principal: Principal, email: str, key_name: str, **fields: Any) -> ApiKey:
     """The key with these fields changed; a new `name` must be free."""
-    key = get_key(stores, principal, email, name)
-    renamed = fields.get("name", name) != name
-    if renamed:
-        check_name(fields["name"], "name")
+    key = get_key(stores, principal, email, key_name)
+    name = fields.get("name", key_name)
+    if name != key_name:
+        check_name(name, "name")
         try:
-            stores.records.create(_named(key.changed(name=fields["name"])))
+            stores.records.create(_named(key.changed(name=name)))
         except AlreadyExists as error:
-            raise AlreadyExists(f"{email} has a key {fields['name']!r}.", "Use another name.") from error
+            raise AlreadyExists(f"{email} has a key {name!r}.", "Use another name.") from error
     record = stores.records.update(f"key#{key.key_hash}", "key", lambda body: _changed(body, fields))
-    if renamed:
-        stores.records.delete(principal.org_key("api_key", email), name)
+    if name != key_name:
+        stores.records.delete(principal.org_key("api_key", email), key_name)
     return ApiKey.model_validate(record.body) if record else key
 
 

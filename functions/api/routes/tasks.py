@@ -50,13 +50,12 @@ def list_post(
     stores: StoresOf, caller: Reader, scope: NamedScope, paging: PagingOf, body: ListTasks | None = None
 ) -> Answer:
     body = body or ListTasks()
-    wanted = {"status": body.status, "task_type": body.task_type, "namespace_id": body.namespace_id}
-    if scope:
-        wanted["namespace_id"] = scope.namespace_id
-    selection = Selection.parse(body.filters, search=body.search, sort=body.sort)
-    filters = [Condition(k, "eq", v) for k, v in wanted.items() if v is not None]
+    wanted = [("status", body.status), ("task_type", body.task_type), ("namespace_id", body.namespace_id)]
+    wanted.append(("namespace_id", scope.namespace_id if scope else None))
+    filters = [Condition(name, "eq", value) for name, value in wanted if value is not None]
     if caller.namespaces is not None:
         filters.append(Condition("namespace_id", "in", sorted(caller.namespaces)))
+    selection = Selection.parse(body.filters, search=body.search, sort=body.sort)
     page, pagination = list_tasks(stores, caller, paging, selection.also(conditions.join(*filters)))
     return Answer({"results": page, "pagination": pagination})
 
