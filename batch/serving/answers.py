@@ -4,10 +4,10 @@ from typing import Any
 
 import orjson
 
-from batch.serving.replicas import TIME_LIMIT
 from core.errors import InferenceFailed, InferenceTimeout
 from core.http import answer_to, envelope
-from plugin_sdk.errors import HostFailed, PlatformError, PluginRaised
+from plugin_sdk.errors import HostFailed, InvalidRealtime, PlatformError, PluginRaised
+from plugin_sdk.outcomes import KILLED_FOR_TIME
 
 Answer = tuple[int, bytes, dict[str, str]]
 
@@ -31,10 +31,10 @@ def encoded(output: Any) -> bytes:
 def as_inference_error(error: BaseException) -> PlatformError:
     """What failed while a handler answered, as the caller is told: its own exception, never the platform's insides."""
     if isinstance(error, HostFailed):
-        if error.reason == TIME_LIMIT:
+        if error.reason == KILLED_FOR_TIME:
             return InferenceTimeout(error.problem, "Send less at once, or make the handler faster.")
         return InferenceFailed(error.problem, error.fix)
-    if isinstance(error, PluginRaised):
+    if isinstance(error, PluginRaised | InvalidRealtime):
         return InferenceFailed(error.problem, error.fix)
     if isinstance(error, PlatformError):
         return error

@@ -1,19 +1,27 @@
 """Endpoint: a deployment's generation as it runs on this node, and the table of all of them that requests look up."""
 
+import re
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
 from batch.serving.replicas import Replica, Started
 from batch.serving.requests import Inbox, InboxClosed, Payload, Request
-from core.deployments import Deployment
+from core.deployments import Deployment, get_deployment
 from core.errors import NotFound, ServingUnavailable
 from core.status import DeploymentStatus
+from core.stores import Stores
+from core.tenancy import Scope
 
 QUEUE_LIMIT = 256
 """Requests that may wait for one deployment on one node."""
 
+NAME = re.compile(r"custom_plugin_(?P<namespace>ns_[^_]+)_(?P<plugin>.+)")
 Key = tuple[str, str]
+
+
+class NotRunning(Exception):
+    """Nothing answers under a name on this node; `why_not_running` finds out the reason."""
 
 
 class Endpoint:
@@ -50,11 +58,10 @@ class Endpoint:
 
 
 class Endpoints:
-    """What runs on this node, by organization and name, and what its records said last about the rest."""
+    """What runs on this node, by organization and name."""
 
     def __init__(self) -> None:
         self._running: dict[Key, Endpoint] = {}
-        self._wanted: dict[Key, Deployment] = {}
 
     def running(self, org_id: str, name: str) -> Endpoint | None:
         """The generation that serves now."""
@@ -64,8 +71,8 @@ class Endpoints:
         """Hand a request to the generation that serves now.
 
         Raises:
-            NotFound: the organization has no such deployment that should run; says what to do.
-            ServingUnavailable: it is starting, its rollout failed, or its queue is full.
+            NotRunning: nothing answers under this name here.
+            ServingUnavailable: its queue is full.
         """
         for _ in range(3):  # a flip in between retires the one that was found
             endpoint = self._running.get((org_id, name))
@@ -75,25 +82,7 @@ class Endpoints:
                 return endpoint.submit(payload)
             except InboxClosed:
                 continue
-        raise self.absence(org_id, name)
-
-    def absence(self, org_id: str, name: str) -> NotFound | ServingUnavailable:
-        """Why nothing answers under this name, and what to do about it."""
-        deployment = self._wanted.get((org_id, name))
-        if deployment is None:
-            return NotFound(
-                f"There is no realtime deployment {name!r}.",
-                "Deploy the plugin with POST …/plugins/{plugin_id}/deploy, or 'mixpeek plugin deploy'.",
-            )
-        if deployment.status is DeploymentStatus.FAILED:
-            return ServingUnavailable(
-                f"The rollout of {name!r} failed: {deployment.error or 'no reason is known'}",
-                "Correct the plugin and deploy it again.",
-            )
-        return ServingUnavailable(
-            f"The deployment {name!r} is starting; its status is {deployment.status}.",
-            "Ask for its status until it is DEPLOYED.",
-        )
+        raise NotRunning
 
     def flip(self, endpoint: Endpoint) -> Endpoint | None:
         """Send requests to `endpoint` from now on; the generation that served before, for the caller to retire."""
@@ -106,13 +95,35 @@ class Endpoints:
         """Send no more requests there; what ran there, for the caller to retire."""
         return self._running.pop(key, None)
 
-    def note_wanted(self, deployments: dict[Key, Deployment]) -> None:
-        """Keep what the records say."""
-        self._wanted = deployments
-
     def all(self) -> dict[Key, Endpoint]:
         """What serves now."""
         return dict(self._running)
+
+
+def why_not_running(stores: Stores, org_id: str, name: str) -> NotFound | ServingUnavailable:
+    """Why nothing answers under this name, by its record, and what to do about it."""
+    parts = NAME.fullmatch(name)
+    deployment = get_deployment(stores, Scope(org_id, parts["namespace"]), parts["plugin"]) if parts else None
+    if deployment is None:
+        return NotFound(
+            f"There is no realtime deployment {name!r}.",
+            "Deploy the plugin with POST …/plugins/{plugin_id}/deploy, or 'mixpeek plugin deploy'.",
+        )
+    plugin_id = deployment.plugin_id
+    if not deployment.desired:
+        kind = "for batches only" if deployment.deployment_type == "batch_only" else "no longer"
+        return NotFound(
+            f"The plugin {plugin_id} is deployed {kind}, so {name!r} does not answer.",
+            f"Deploy it with POST …/plugins/{plugin_id}/deploy, or 'mixpeek plugin deploy'.",
+        )
+    if deployment.status is DeploymentStatus.FAILED:
+        return ServingUnavailable(
+            f"The rollout of {name!r} failed: {deployment.error or 'no reason is known.'}",
+            "Publish a corrected plugin and deploy it.",
+        )
+    return ServingUnavailable(
+        f"The deployment {name!r} is starting here; its status is {deployment.status}.", "Try again in a moment."
+    )
 
 
 def key_of(deployment: Deployment) -> Key:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from batch.serving.answers import Answer, as_inference_error, encoded, error_answer
-from batch.serving.endpoints import Endpoints
+from batch.serving.endpoints import Endpoints, NotRunning, why_not_running
 from core import access
 from core.errors import InferenceTimeout, InvalidRequest, NotFound, TooLarge
 from core.http import envelope
@@ -41,16 +41,19 @@ class Inference:
         """What the deployment's handler answers.
 
         Raises:
-            NotFound: the key's organization has no such deployment, or the key may not enter its namespace.
+            NotFound: the key's organization has no such deployment that should run, or the key may not use it.
             ServingUnavailable: it can't take the request now.
             InferenceTimeout: no answer in time.
             InferenceFailed: the handler raised, or its host ended.
         """
         endpoint = self._endpoints.running(principal.org_id, name)
-        endpoint_namespace = endpoint.deployment.namespace_id if endpoint else None
-        if principal.namespaces is not None and endpoint_namespace not in principal.namespaces:
-            raise NotFound(f"There is no realtime deployment {name!r}.", "Use a key of its namespace.")
-        future = self._endpoints.submit(principal.org_id, name, payload)
+        namespace_id = endpoint.deployment.namespace_id if endpoint else None
+        if principal.namespaces is not None and namespace_id not in principal.namespaces:
+            raise NotFound(f"There is no realtime deployment {name!r}.", "Deploy the plugin, or use another key.")
+        try:
+            future = self._endpoints.submit(principal.org_id, name, payload)
+        except NotRunning:
+            raise await asyncio.to_thread(why_not_running, self._stores, principal.org_id, name) from None
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), self._timeout_s)
         except TimeoutError as error:
@@ -62,7 +65,10 @@ class Inference:
 
     def call_blocking(self, org_id: str, name: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         """`call`, for a thread of the platform itself."""
-        future: Future[dict[str, Any]] = self._endpoints.submit(org_id, name, payload)
+        try:
+            future: Future[dict[str, Any]] = self._endpoints.submit(org_id, name, payload)
+        except NotRunning:
+            raise NotFound(f"Nothing answers as {name!r} here.", "Deploy the plugin.") from None
         try:
             return future.result(self._timeout_s)
         except TimeoutError as error:

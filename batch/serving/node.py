@@ -54,7 +54,6 @@ class Node:
     def reconcile(self) -> None:
         """One look at the records: start rollouts of what is new, take down what is not wanted any more."""
         wanted = {key_of(d): d for d in desired_deployments(self._stores)}
-        self.endpoints.note_wanted(wanted)
         for key in self.endpoints.all():
             if key not in wanted:
                 self._retire(self.endpoints.remove(key))

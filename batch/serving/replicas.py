@@ -11,20 +11,19 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from batch.serving.requests import Inbox, Request
-from plugin_sdk.errors import HostFailed, PlatformError, PluginRaised
+from core.errors import InvalidRequest
+from plugin_sdk.errors import HostFailed, PlatformError
+from plugin_sdk.outcomes import KILLED_FOR_TIME
 
 log = logging.getLogger(__name__)
-
-TIME_LIMIT = "killed: time limit"
-"""The reason that a host gives when it was ended for being late."""
 
 
 class Host(Protocol):
     """The part of a plugin host that answers requests."""
 
-    def predict(self, request: dict[str, Any], /) -> Any: ...
+    def predict(self, request: dict[str, Any], /) -> dict[str, Any]: ...
 
-    def predict_batch(self, requests: list[dict[str, Any]], /) -> Any: ...
+    def predict_batch(self, requests: list[dict[str, Any]], /) -> list[Any]: ...
 
     def close(self) -> None: ...
 
@@ -78,7 +77,7 @@ class Replica:
 
     def _recover(self, requests: list[Request], error: PlatformError) -> None:
         """Fail the request that caused the error: alone it is the one, among others each is tried by itself."""
-        timed_out = isinstance(error, HostFailed) and error.reason == TIME_LIMIT
+        timed_out = isinstance(error, HostFailed) and error.reason == KILLED_FOR_TIME
         if isinstance(error, HostFailed):
             log.warning("host failed", extra={"replica": self._name, "reason": error.reason, "requests": len(requests)})
             self._replace()
@@ -89,18 +88,17 @@ class Replica:
         for request in requests:
             self._answer([request])
 
-    def _outputs(self, requests: Sequence[Request]) -> list[dict[str, Any] | Exception]:
+    def _outputs(self, requests: Sequence[Request]) -> list[Any]:
+        """One answer a request: a dict, or of a batch the error that the request alone caused."""
         host = self._host()
-        if len(requests) == 1:
-            return [_checked(host.predict(dict(requests[0].payload)), "predict")]
-        outputs = host.predict_batch([dict(request.payload) for request in requests])
-        if not isinstance(outputs, list) or len(outputs) != len(requests):
-            given = f"{len(outputs)} answers" if isinstance(outputs, list) else type(outputs).__name__
-            raise PluginRaised(
-                f"predict_batch returned {given} for {len(requests)} requests.",
-                "Return a list with one dict for each request, in order.",
-            )
-        return [_checked(output, "predict_batch") for output in outputs]
+        try:
+            if len(requests) == 1:
+                return [host.predict(dict(requests[0].payload))]
+            return host.predict_batch([dict(request.payload) for request in requests])
+        except (ValueError, OverflowError, RecursionError) as error:
+            raise InvalidRequest(
+                f"The request can't be handed to the handler: {error}.", "Send less deeply nested JSON."
+            ) from error
 
     def _host(self) -> Host:
         if self._started is None:
@@ -116,15 +114,3 @@ class Replica:
             self._started = self._start()
         except PlatformError as error:
             log.warning("no new host", extra={"replica": self._name, "error": str(error)})
-
-
-def _checked(output: Any, method: str) -> dict[str, Any] | Exception:
-    """The handler's answer; of a batch, one may be the error that its request alone caused."""
-    if isinstance(output, Exception):
-        return output
-    if not isinstance(output, dict):
-        raise PluginRaised(
-            f"The handler's {method} returned {type(output).__name__}, not a dict.",
-            'Return a dict, e.g. {"embedding": […]}.',
-        )
-    return output
