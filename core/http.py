@@ -25,7 +25,9 @@ from plugin_sdk.errors import (
     HostFailed,
     InvalidArchive,
     InvalidManifest,
+    InvalidParameters,
     InvalidPipeline,
+    InvalidRealtime,
     PlatformError,
     PluginRaised,
 )
@@ -46,7 +48,9 @@ KINDS: dict[type[PlatformError], tuple[int, str]] = {
     ManifestRejected: (400, "ManifestError"),
     InvalidRequest: (422, "ValidationError"),
     InvalidManifest: (422, "ManifestError"),
+    InvalidParameters: (422, "ValidationError"),
     InvalidPipeline: (422, "ValidationError"),
+    InvalidRealtime: (422, "ValidationError"),
     PluginRaised: (422, "ProcessingError"),
     HostFailed: (503, "InferenceServiceUnavailableError"),
     ServingUnavailable: (503, "InferenceServiceUnavailableError"),
@@ -102,7 +106,7 @@ def _sentence(problem: Mapping[str, Any]) -> str:
 
 def _details(error: PlatformError) -> Body:
     details: Body = {"code": error.code, "fix": error.fix}
-    if isinstance(error, InvalidRequest | InvalidManifest) and error.field:
+    if isinstance(error, InvalidRequest | InvalidManifest | InvalidParameters) and error.field:
         details["field"] = error.field
     if isinstance(error, HostFailed) and error.reason:
         details["reason"] = error.reason
