@@ -187,10 +187,12 @@ class Records:
         """Every live sort key of one partition key, in order; the bodies stay in the table."""
         request: dict[str, Any] = {
             "TableName": self._table,
-            "KeyConditionExpression": "pk = :pk" + (" AND begins_with(sk, :sk)" if prefix else ""),
+            "KeyConditionExpression": "#pk = :pk" + (" AND begins_with(#sk, :sk)" if prefix else ""),
+            "ExpressionAttributeNames": {"#pk": "pk"} | ({"#sk": "sk"} if prefix else {}),
             "ExpressionAttributeValues": {":pk": {"S": pk}} | ({":sk": {"S": prefix}} if prefix else {}),
             "ProjectionExpression": "sk, expires_at",
             "ConsistentRead": True,
+            "Limit": 10_000,
         }
         while True:
             with talking_to("DynamoDB"):

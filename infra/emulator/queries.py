@@ -24,6 +24,7 @@ UNDERSTOOD = {
     "Limit",
     "ConsistentRead",
     "ExclusiveStartKey",
+    "ProjectionExpression",
 }
 LAST = "\U0010ffff"
 
@@ -36,6 +37,7 @@ class Plain(NamedTuple):
     start: str | None
     forward: bool
     limit: int
+    attributes: tuple[str, ...]
 
 
 def with_short_cut(query: Query, tables: Any, answer: Callable[[Request], Answer]) -> Query:
@@ -68,7 +70,10 @@ def understood(request: Request, table: Any) -> Plain | None:
     after = start[table["sk_name"]].get("S") if start else None
     if start is not None and (after is None or not after.startswith(prefix)):
         return None
-    return Plain(pk, prefix, after, request.get("ScanIndexForward", True), int(request["Limit"]))
+    attributes = tuple(part.strip() for part in request.get("ProjectionExpression", "").split(",") if part.strip())
+    if not all(name.isidentifier() for name in attributes):  # a path, or a name given elsewhere
+        return None
+    return Plain(pk, prefix, after, request.get("ScanIndexForward", True), int(request["Limit"]), attributes)
 
 
 def _page(plain: Plain, table: Any) -> Request:
@@ -81,7 +86,9 @@ def _page(plain: Plain, table: Any) -> Request:
     elif plain.start is not None:
         high = min(high, bisect_left(keys, plain.start))
     found = keys[low:high][: plain.limit] if plain.forward else keys[low:high][::-1][: plain.limit]
-    page: Request = {"Items": [items[k] for k in found], "Count": len(found), "ScannedCount": len(found)}
+    whole = [items[k] for k in found]
+    shown = [{a: item[a] for a in plain.attributes if a in item} for item in whole] if plain.attributes else whole
+    page: Request = {"Items": shown, "Count": len(found), "ScannedCount": len(found)}
     if len(found) == plain.limit:
         last = items[found[-1]]
         page["LastEvaluatedKey"] = {name: last[name] for name in (table["pk_name"], table["sk_name"])}

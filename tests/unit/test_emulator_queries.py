@@ -13,7 +13,7 @@ KEYS = st.text(alphabet="ab#é\U0001f600", min_size=1, max_size=4)
 TABLE = "quick-queries"
 
 
-def request(pk, prefix, limit, forward, start):
+def request(pk, prefix, limit, forward, start, shown=None):
     names, values, condition = {"#pk": "pk"}, {":pk": {"S": pk}}, "#pk = :pk"
     if prefix:
         names, values = names | {"#sk": "sk"}, values | {":sk": {"S": prefix}}
@@ -27,6 +27,7 @@ def request(pk, prefix, limit, forward, start):
         "Limit": limit,
         "ConsistentRead": True,
     }
+    asked |= {"ProjectionExpression": shown} if shown else {}
     return asked | ({"ExclusiveStartKey": {"pk": {"S": pk}, "sk": {"S": start}}} if start else {})
 
 
@@ -58,12 +59,13 @@ def table():
     limit=st.integers(1, 6),
     forward=st.booleans(),
     start=st.one_of(st.none(), KEYS),
+    shown=st.sampled_from([None, "sk", "sk, n, missing"]),
 )
-def test_plain_query_is_answered_as_ministack_answers_it(present, prefix, limit, forward, start):
+def test_plain_query_is_answered_as_ministack_answers_it(present, prefix, limit, forward, start, shown):
     create_table()
     for sk in present:
         dynamodb._tables[TABLE]["items"]["org"][sk] = {"pk": {"S": "org"}, "sk": {"S": sk}, "n": {"N": "1"}}
-    asked = request("org", prefix, limit, forward, start)
+    asked = request("org", prefix, limit, forward, start, shown)
     quick = with_short_cut(dynamodb._query, dynamodb._tables, dynamodb.json_response)
 
     status, _, body = quick(dict(asked))
@@ -77,7 +79,8 @@ def test_plain_query_is_answered_as_ministack_answers_it(present, prefix, limit,
     [
         {"FilterExpression": "n = :n"},
         {"IndexName": "by_index"},
-        {"ProjectionExpression": "pk"},
+        {"ProjectionExpression": "#sk"},
+        {"ProjectionExpression": "n.part"},
         {"Select": "COUNT"},
         {"KeyConditionExpression": "#pk = :pk AND #sk > :sk"},
         {"ExclusiveStartKey": {"pk": {"S": "another"}, "sk": {"S": "a"}}},
