@@ -1,0 +1,89 @@
+"""Files that are not Python source, judged by their content and by what a system would do with them."""
+
+import re
+from collections.abc import Iterator
+
+from plugin_sdk.scanner.report import Violation
+
+COMPILED = ("it is compiled code, which cannot be judged", "Ship Python source only")
+NAMES: list[tuple[re.Pattern[str], str, tuple[str, str]]] = [
+    (
+        re.compile(r"\.(so(\.[\d.]+)?|pyd|dll|dylib|exe|o|a|obj|lib|ko|node|wasm|class|jar|com|scr|msi|sys)$"),
+        "Compiled code",
+        COMPILED,
+    ),
+    (re.compile(r"\.(pyc|pyo|pyx|pxd|pxi|whl|egg|pyz|pyzw)$"), "Compiled or packed code", COMPILED),
+    (re.compile(r"\.(pth|egg-link)$|(^|/)pyvenv\.cfg$"), "Startup hook", ("Python runs it at startup", "Leave it out")),
+    (
+        re.compile(r"(^|/)(sitecustomize|usercustomize)(\.py|/__init__\.py)$"),
+        "Startup hook",
+        ("Python runs it at startup", "Leave it out"),
+    ),
+    (
+        re.compile(r"(^|/)\.(bashrc|profile|bash_profile|zshrc|zshenv|netrc|pypirc|env|pythonrc\.py|pip/pip\.conf)$"),
+        "Startup hook",
+        ("a shell or a tool reads it at startup", "Leave it out"),
+    ),
+    (
+        re.compile(r"\.(sh|bash|zsh|bat|cmd|ps1|vbs|scpt|command|desktop|service|lnk|pyw|ipynb\.py)$"),
+        "Executable file",
+        ("a system would run it as a program", "Write Python, or leave it out"),
+    ),
+]
+SIGNATURES = [
+    (b"\x7fELF", "an ELF program"),
+    (b"\xfe\xed\xfa\xce", "a Mach-O program"),
+    (b"\xfe\xed\xfa\xcf", "a Mach-O program"),
+    (b"\xce\xfa\xed\xfe", "a Mach-O program"),
+    (b"\xcf\xfa\xed\xfe", "a Mach-O program"),
+    (b"\xca\xfe\xba\xbe", "a Mach-O program or Java class"),
+    (b"\xbe\xba\xfe\xca", "a Mach-O program"),
+    (b"\xca\xfe\xba\xbf", "a Mach-O program"),
+    (b"\0asm", "a WebAssembly program"),
+    (b"!<arch>\n", "a library of object files"),
+    (b"dex\n", "an Android program"),
+    (b"#!", "a script"),
+    (b"L\0\0\0\x01\x14\x02\0", "a Windows shortcut"),
+    (b"BC\xc0\xde", "LLVM bitcode"),
+]
+PYC = re.compile(rb"^.[\x0c-\x0f]\r\n[\0-\x03]\0\0\0|^\x03\xf3\r\n", re.DOTALL)
+PICKLE = re.compile(rb"^\x80[\x02-\x05]")
+DANGEROUS_PICKLE = re.compile(
+    rb"(posix|nt|os|subprocess|builtins|__builtin__|sys|importlib|runpy|pty|socket|shutil|ctypes|operator|code|webbrowser)"
+    rb"[\n\x94\x8c\x93]"
+)
+
+
+def judge_content(file: str, content: bytes) -> Iterator[Violation]:
+    """Why a file that is not Python source may not come in; nothing for data."""
+    name = file.lower()
+    for pattern, message, (why, fix) in NAMES:
+        if pattern.search(name):
+            yield Violation(file, 1, 0, f"{message}: {file.rsplit('/', 1)[-1]}", "error", fix, why)
+            return
+    if name.endswith(".py"):
+        return
+    for signature, words in SIGNATURES:
+        if content.startswith(signature):
+            yield _program(file, words)
+            return
+    if content.startswith(b"MZ") and len(content) > 64 and _portable_executable(content):
+        yield _program(file, "a Windows program")
+    elif PYC.match(content):
+        yield _program(file, "compiled Python")
+    elif PICKLE.match(content) or name.endswith((".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle")):
+        severity = "error" if DANGEROUS_PICKLE.search(content[:65536]) else "warning"
+        yield Violation(
+            file, 1, 0, "Pickle data", "error" if severity == "error" else "warning", "Use json, safetensors or Parquet",
+            "unpickling runs code that the data names",
+        )  # fmt: skip
+
+
+def _portable_executable(content: bytes) -> bool:
+    offset = int.from_bytes(content[60:64], "little")
+    return content[offset : offset + 2] in {b"PE", b"NE", b"LE", b"LX"} or content[2:64].count(0) < 60
+
+
+def _program(file: str, words: str) -> Violation:
+    why = "a program hides under a data file's name"
+    return Violation(file, 1, 0, f"Compiled code: {words}", "error", "Ship Python source and data files only", why)

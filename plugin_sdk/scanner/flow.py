@@ -1,0 +1,660 @@
+"""What every expression of a plugin may be: values flow through names, attributes, containers, calls and imports.
+
+The answer is an upper bound that ignores order and conditions; it grows until nothing changes, within a budget.
+"""
+
+import ast
+import builtins
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+from plugin_sdk.scanner.judge import is_known
+from plugin_sdk.scanner.scopes import EVAL, SINK, Flattener, Module, Scope, Unit, Value, Var
+from plugin_sdk.scanner.tables import (
+    FORBIDDEN_BUILTINS,
+    REACHED_FUNCTIONS,
+    WARNING_DUNDERS,
+)
+
+Values = frozenset[Value]
+NOTHING: Values = frozenset()
+BUILTINS = set(dir(builtins)) | {"__builtins__", "__loader__", "__spec__"}
+MAX_PATH = 160
+MAX_TEXTS = 6
+MAX_TEXT = 4096
+MAX_VALUES = 48
+
+REACHABLE = set(REACHED_FUNCTIONS)
+"""Attribute names that, read from an object of unknown kind, may be the module of that name."""
+LISTED = set(WARNING_DUNDERS) | {"__dict__"}
+PASS_THROUGH = {
+    f"builtins.{name}"
+    for name in ["list", "tuple", "set", "frozenset", "dict", "iter", "next", "aiter", "anext", "reversed", "sorted", "enumerate", "zip", "max", "min", "filter", "map", "sum"]
+} | {
+    "copy.copy", "copy.deepcopy", "typing.cast", "functools.partial", "functools.partialmethod", "functools.cache",
+    "functools.lru_cache()", "functools.wraps()", "itertools.chain", "itertools.cycle", "itertools.repeat",
+    "itertools.islice", "itertools.chain.from_iterable", "collections.deque", "collections.ChainMap", "operator.getitem",
+    "operator.itemgetter()", "functools.reduce", "types.MappingProxyType", "types.SimpleNamespace", "dataclasses.replace",
+    "weakref.ref", "weakref.proxy", "contextlib.nullcontext", "asyncio.to_thread", "collections.OrderedDict",
+    "collections.defaultdict", "collections.UserDict", "builtins.staticmethod", "builtins.classmethod", "builtins.property",
+    "asyncio.run", "functools.singledispatch", "typing.NamedTuple", "itertools.starmap", "operator.call", "asyncio.gather",
+}  # fmt: skip
+"""Functions whose result holds, or is, what they are given."""
+ADDERS = {
+    "append",
+    "add",
+    "insert",
+    "extend",
+    "update",
+    "setdefault",
+    "put",
+    "put_nowait",
+    "appendleft",
+    "push",
+    "__setitem__",
+}
+
+
+class TooTangled(Exception):
+    """The flow of values did not settle within its budget."""
+
+
+class Flow:
+    """The modules of one plugin and what their expressions may be."""
+
+    def __init__(self, modules: Iterable[Module]) -> None:
+        self.modules = {module.name: module for module in modules}
+        self.folders = {""}
+        for name in self.modules:
+            parts = name.split(".")
+            self.folders.update(".".join(parts[:depth]) for depth in range(1, len(parts)))
+        self.values: dict[ast.AST, Values] = {}
+        self.attributes: dict[str, Var] = {}
+        self.defined: set[str] = set()
+        """Attribute names that the plugin itself gives to objects."""
+        self._stored: set[str] = set()
+        self._unit = Unit()
+        self._queue: deque[Unit] = deque()
+        self._settled = False
+
+    def run(self, budget: int = 40) -> None:
+        """Evaluate until nothing changes; at most `budget` times as many operations as the plugin has."""
+        for module in self.modules.values():
+            Flattener(module).run()
+            self._queue.extend(module.units)
+            for node, _ in module.imports:
+                if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+                    source = module.absolute(node) if node.level else node.module
+                    if source is not None:
+                        module.stars.extend([("mod", source)] if node.level else self.resolve(source))
+        for module in self.modules.values():
+            for unit in module.units:
+                unit.queued = True
+        left = 20_000 + budget * sum(len(unit.ops) for unit in self._queue)
+        while self._queue:
+            unit = self._queue.popleft()
+            unit.queued = False
+            left -= len(unit.ops) + 1
+            if left < 0:
+                raise TooTangled
+            self.evaluate(unit)
+        self._settled = True
+        self.defined = set(self._stored)
+        for module in self.modules.values():
+            for scope in self._classes(module):
+                self.defined |= scope.names.keys()
+
+    @staticmethod
+    def _classes(module: Module) -> Iterable[Scope]:
+        for unit in module.units:
+            for kind, spec, _, _ in unit.ops:
+                if kind == SINK and spec[0] == "own" and spec[1] == "cls":
+                    yield spec[2]
+
+    def evaluate(self, unit: Unit) -> None:
+        self._unit = unit
+        for kind, node, scope, extra in unit.ops:
+            if kind == EVAL:
+                self.values[node] = self._evaluate(node, scope, extra)
+            else:
+                self._sink(node, scope, extra)
+
+    def of(self, node: ast.AST | None) -> Values:
+        return self.values.get(node, NOTHING) if node is not None else NOTHING
+
+    # variables
+
+    def read(self, var: Var) -> set[Value]:
+        if not self._settled:
+            var.readers.add(self._unit)
+        return var.values
+
+    def write(self, var: Var, values: Iterable[Value]) -> None:
+        before = len(var.values)
+        if before > MAX_VALUES:
+            return
+        for value in values:
+            if value[0] == "txt" and sum(other[0] == "txt" for other in var.values) >= MAX_TEXTS:
+                continue
+            var.values.add(value)
+        if len(var.values) != before:
+            for unit in var.readers:
+                if not unit.queued:
+                    unit.queued = True
+                    self._queue.append(unit)
+
+    def attribute(self, name: str) -> Var:
+        var = self.attributes.get(name)
+        if var is None:
+            var = self.attributes[name] = Var()
+        return var
+
+    def lookup(self, scope: Scope, name: str) -> Var | None:
+        """The variable that a load of the name reads; None where it falls through to star imports and builtins."""
+        if name in scope.found:
+            return scope.found[name]
+        here: Scope | None = scope
+        while here is not None:
+            if name in here.global_names:
+                here = here.module.scope
+            if name in here.names and (here is scope or here.kind != "class"):
+                scope.found[name] = here.names[name]
+                return here.names[name]
+            here = here.parent
+        if self._settled or name in BUILTINS:
+            scope.found[name] = None
+        return None
+
+    def name(self, node: ast.Name, scope: Scope) -> Values:
+        var = self.lookup(scope, node.id)
+        found: set[Value] = set(self.read(var)) if var is not None else set()
+        if var is None:
+            found |= self._starred(scope.module, node.id)
+        if node.id in BUILTINS:
+            if var is None:
+                hidden = any(value[0] != "lib" for value in found)
+            else:
+                hidden = node.id not in FORBIDDEN_BUILTINS or not self.may_be_builtin(node, scope)
+            if not hidden:
+                found.add(("lib", f"builtins.{node.id}"))
+        if node.id == "__class__" and var is None:
+            found.add(("lib", "?.__class__"))
+        return frozenset(found)
+
+    def may_be_builtin(self, node: ast.Name, scope: Scope) -> bool:
+        """Whether a load of a name that is bound somewhere could still see the builtin."""
+        here: Scope | None = scope
+        while here is not None and here.kind != "module":
+            if node.id in here.names and (here is scope or here.kind != "class"):
+                if here.kind != "class":
+                    return False
+                return not _bound_before(here.node.body, node)  # type: ignore[attr-defined]
+            here = here.parent
+        module = scope.module
+        return node.id in module.deleted or not _bound_before(module.tree.body, node, scope.kind != "module")
+
+    def _starred(self, module: Module, name: str) -> set[Value]:
+        found: set[Value] = set()
+        for kind, path in module.stars:
+            if kind == "mod":
+                found |= self.member(path, name)
+            elif name not in BUILTINS:
+                found.add(("lib", f"{path}.{name}"))
+        return found
+
+    def member(self, module: str, name: str, seen: frozenset[str] = frozenset()) -> set[Value]:
+        """A name of one of the plugin's own modules, through star imports too."""
+        found: set[Value] = set()
+        own = self.modules.get(module)
+        if own is not None and module not in seen and len(seen) < 50:
+            if name in own.scope.names:
+                found |= self.read(own.scope.names[name])
+            for kind, path in own.stars:
+                found |= self.member(path, name, seen | {module}) if kind == "mod" else {("lib", f"{path}.{name}")}
+        inner = f"{module}.{name}" if module else name
+        if inner in self.modules or inner in self.folders:
+            found.add(("mod", inner))
+        return found
+
+    def binds(self, module: str, name: str, seen: frozenset[str] = frozenset()) -> bool:
+        """Whether one of the plugin's modules binds the name itself or through a star import of its own."""
+        own = self.modules.get(module)
+        if own is None or module in seen or len(seen) > 50:
+            return False
+        return name in own.scope.names or any(
+            kind == "mod" and self.binds(path, name, seen | {module}) for kind, path in own.stars
+        )
+
+    # what is written
+
+    def _sink(self, spec: tuple[object, ...], scope: Scope, extra: object) -> None:
+        getattr(self, f"_sink_{spec[0]}")(spec, scope, extra)
+
+    def _origin(self, extra: tuple[ast.expr | None, bool]) -> Values:
+        origin, inside = extra
+        values = self.of(origin)
+        return self.elements(values) if inside else values
+
+    def _sink_var(self, spec: tuple[str, Var], scope: Scope, extra: tuple[ast.expr | None, bool]) -> None:
+        values = self._origin(extra)
+        self.write(spec[1], values)
+        if scope.kind == "class" and values:
+            for name, var in scope.names.items():
+                if var is spec[1]:
+                    self.write(self.attribute(name), values)
+
+    def _sink_named(self, spec: tuple[str, ast.Name], scope: Scope, extra: object) -> None:
+        """A name is stored; the rules look at it."""
+
+    def _sink_yield(self, spec: tuple[str, Var], scope: Scope, extra: tuple[ast.expr | None, bool]) -> None:
+        self.write(spec[1], boxed(self.of(extra[0])))
+
+    def _sink_attr(self, spec: tuple[str, ast.Attribute], scope: Scope, extra: tuple[ast.expr | None, bool]) -> None:
+        target = spec[1]
+        values = self._origin(extra)
+        self._stored.add(target.attr)
+        self.write(self.attribute(target.attr), values)
+        for kind, what in self.of(target.value):
+            if kind == "mod" and what in self.modules:
+                self.write(self.modules[what].scope.bind(target.attr), values)
+
+    def _sink_item(self, spec: tuple[str, ast.Subscript], scope: Scope, extra: tuple[ast.expr | None, bool]) -> None:
+        self._fill(spec[1].value, boxed(self._origin(extra)), scope)
+
+    def _fill(self, container: ast.expr, values: Values, scope: Scope) -> None:
+        """Something was put into a container that has a name."""
+        if not values:
+            return
+        if isinstance(container, ast.Name):
+            var = self.lookup(scope, container.id)
+            if var is not None:
+                self.write(var, values)
+        elif isinstance(container, ast.Attribute):
+            self.write(self.attribute(container.attr), values)
+
+    def _sink_annotated(self, spec: tuple[str, ast.expr], scope: Scope, name: str) -> None:
+        """An annotation tells the kind of what a library made: `batch: pd.DataFrame`."""
+        var = scope.names.get(name)
+        instances: set[Value] = set()
+        for kind, what in self.of(spec[1]):
+            if (
+                kind == "lib"
+                and not what.startswith(("builtins.", "typing.", "?"))
+                and "(" not in what
+                and "[" not in what
+            ):
+                instances.add(("lib", f"{what}()"))
+        if var is not None:
+            self.write(var, instances)
+
+    def _sink_self(self, spec: tuple[str, Scope], scope: Scope, name: str) -> None:
+        self.write(scope.names[name], {("obj", spec[1])})
+
+    def _sink_own(self, spec: tuple[str, str, Scope], scope: Scope, extra: tuple[Var, ast.AST]) -> None:
+        var, node = extra
+        values: set[Value] = {(spec[1], spec[2])}
+        for decorator in getattr(node, "decorator_list", ()):
+            for value in self.of(decorator):
+                if value[0] in {"def", "obj", "cls"}:
+                    values |= self._call(value, [frozenset(values)], {}, False)
+        self.write(var, values)
+        if scope.kind == "class":
+            self.write(self.attribute(node.name), values)  # type: ignore[attr-defined]
+
+    def _sink_import(self, spec: tuple[str, ast.Import | ast.ImportFrom, ast.alias], scope: Scope, name: str) -> None:
+        self.write(scope.bind(name), self.imported(spec[1], spec[2], scope.module))
+        if scope.kind == "class":
+            self.write(self.attribute(name), scope.bind(name).values)
+
+    def imported(self, node: ast.Import | ast.ImportFrom, alias: ast.alias, module: Module) -> set[Value]:
+        """What an import statement binds to one of its names."""
+        if isinstance(node, ast.Import):
+            path = alias.name if alias.asname else alias.name.split(".")[0]
+            return self.resolve(path)
+        source = node.module or ""
+        if node.level:
+            absolute = module.absolute(node)
+            return self.member(absolute, alias.name) if absolute is not None else set()
+        found: set[Value] = set()
+        for kind, what in self.resolve(source):
+            found |= self.member(what, alias.name) if kind == "mod" else {("lib", f"{what}.{alias.name}")}
+        return found
+
+    def resolve(self, path: str) -> set[Value]:
+        """A dotted path from an absolute import: the plugin's own module, else one from outside."""
+        found: set[Value] = set()
+        if path in self.modules or path in self.folders:
+            found.add(("mod", path))
+        if not found or is_known(path):
+            found.add(("lib", path))
+        return found
+
+    # what is read
+
+    def _evaluate(self, node: ast.AST, scope: Scope, extra: object) -> Values:
+        handler: Any = _HANDLERS.get(type(node))
+        if handler is not None:
+            return handler(self, node, scope)  # type: ignore[no-any-return]
+        if isinstance(node, ast.Lambda):
+            return frozenset({("def", extra)})
+        return NOTHING
+
+    def _constant(self, node: ast.Constant, scope: Scope) -> Values:
+        if isinstance(node.value, str) and len(node.value) <= MAX_TEXT:
+            return frozenset({("txt", node.value)})
+        return NOTHING
+
+    def _attribute(self, node: ast.Attribute, scope: Scope) -> Values:
+        return self.member_of(self.of(node.value), node.attr)
+
+    def member_of(self, bases: Values, name: str) -> Values:
+        found: set[Value] = set()
+        outside = False
+        for kind, what in bases:
+            if kind == "lib":
+                outside = True
+                if len(what) < MAX_PATH:
+                    found.add(("lib", f"{what}.{name}"))
+            elif kind == "mod":
+                found |= self.member(what, name)
+            elif kind == "box":
+                found.add((kind, what))
+            elif kind == "def":
+                found |= self.member_of(frozenset(value for value in self.read(what.result) if value[0] == "lib"), name)
+        if not outside:
+            found |= self.read(self.attribute(name))
+            if name in LISTED or name in REACHABLE:
+                found.add(("lib", f"?.{name}"))
+        else:
+            found |= {value for value in self.read(self.attribute(name)) if any(base[0] == "obj" for base in bases)}
+        return frozenset(found)
+
+    def elements(self, values: Iterable[Value]) -> Values:
+        """What iterating over the values, or subscripting them, gives."""
+        found: set[Value] = set()
+        for kind, what in values:
+            if kind == "box":
+                found |= what
+                found.add((kind, what))
+            elif kind == "lib" and len(what) < MAX_PATH:
+                found.add(("lib", what if what.endswith("[]") else f"{what}[]"))
+            elif kind == "def":
+                found |= self.read(what.result)
+        return frozenset(found)
+
+    def _subscript(self, node: ast.Subscript, scope: Scope) -> Values:
+        return self.elements(self.of(node.value))
+
+    def _same(self, node: ast.Await | ast.Starred | ast.NamedExpr, scope: Scope) -> Values:
+        return self.of(node.value)
+
+    def _either(self, node: ast.AST, scope: Scope) -> Values:
+        parts = node.values if isinstance(node, ast.BoolOp) else [node.body, node.orelse]  # type: ignore[attr-defined]
+        return frozenset().union(*(self.of(part) for part in parts))
+
+    def _container(self, node: ast.AST, scope: Scope) -> Values:
+        if isinstance(node, ast.Dict):
+            parts: list[ast.expr] = [*node.values, *(key for key in node.keys if key is not None)]
+        else:
+            parts = node.elts  # type: ignore[attr-defined]
+        found: set[Value] = set()
+        for part in parts:
+            found |= self.of(part)
+        return boxed(found)
+
+    def _comprehension(self, node: ast.AST, scope: Scope) -> Values:
+        if isinstance(node, ast.DictComp):
+            return boxed(self.of(node.key) | self.of(node.value))
+        return boxed(self.of(node.elt))  # type: ignore[attr-defined]
+
+    def _binary(self, node: ast.BinOp, scope: Scope) -> Values:
+        left, right = self.of(node.left), self.of(node.right)
+        found = {value for value in left | right if value[0] in {"box", "lib"}}
+        if isinstance(node.op, ast.Add):
+            found |= joined([left, right])
+        elif isinstance(node.op, ast.Mod):
+            found |= {("txt", value[1]) for value in left if value[0] == "txt"}
+            found |= {("txt", _percent(a[1], b[1])) for a in left for b in right if a[0] == b[0] == "txt"}
+        elif isinstance(node.op, ast.Mult):
+            found |= {value for value in left | right if value[0] == "txt"}
+        return frozenset(found)
+
+    def _f_string(self, node: ast.JoinedStr, scope: Scope) -> Values:
+        return joined([self.of(part) or frozenset({("txt", "\0")}) for part in node.values])
+
+    def _formatted(self, node: ast.FormattedValue, scope: Scope) -> Values:
+        return frozenset(value for value in self.of(node.value) if value[0] == "txt")
+
+    def _call_node(self, node: ast.Call, scope: Scope) -> Values:
+        functions = self.of(node.func)
+        arguments = [self.of(argument) for argument in node.args]
+        keywords = {keyword.arg or "**": self.of(keyword.value) for keyword in node.keywords}
+        spread = any(isinstance(argument, ast.Starred) for argument in node.args)
+        found: set[Value] = set()
+        for function in functions:
+            found |= self._call(function, arguments, keywords, spread)
+        if isinstance(node.func, ast.Attribute):
+            base = self.of(node.func.value)
+            if any(value[0] == "txt" for value in base):
+                found |= text_method(node.func.attr, base, arguments)
+            if node.func.attr in ADDERS:
+                given = boxed(
+                    value for values in [*arguments, *keywords.values()] for value in values if value[0] != "txt"
+                )
+                self._fill(node.func.value, given, scope)
+        if isinstance(node.func, ast.Name) and node.func.id == "super" and ("lib", "builtins.super") in functions:
+            return self.self_of(scope)
+        self._callbacks(arguments, keywords, functions)
+        return frozenset(found)
+
+    def self_of(self, scope: Scope) -> Values:
+        here: Scope | None = scope
+        while here is not None and here.kind != "class":
+            here = here.parent
+        return frozenset({("obj", here)}) if here is not None else NOTHING
+
+    def _callbacks(self, arguments: list[Values], keywords: dict[str, Values], functions: Values) -> None:
+        """Own functions handed to somebody may be called with what is handed over beside them."""
+        everything = [*arguments, *keywords.values()]
+        callbacks = [value for values in everything for value in values if value[0] == "def"]
+        if not callbacks or any(value[0] in {"def", "cls"} for value in functions):
+            return
+        given: set[Value] = set()
+        for values in everything:
+            for value in values:
+                if value[0] in {"lib", "mod", "obj"}:
+                    given.add(value)
+                elif value[0] == "box":
+                    given |= {inner for inner in value[1] if inner[0] in {"lib", "mod", "obj", "box"}}
+        for _, function in callbacks:
+            for name in [*function.params, *function.star_params]:
+                self.write(function.names[name], given)
+
+    def _call(self, function: Value, arguments: list[Values], keywords: dict[str, Values], spread: bool) -> set[Value]:
+        kind, what = function
+        if kind == "lib":
+            if what in PASS_THROUGH:
+                everything = frozenset().union(*arguments, *keywords.values())
+                passed = {value for value in everything if value[0] != "txt"}
+                return passed | self.elements(passed) | {("lib", f"{what}()")} if passed else {("lib", f"{what}()")}
+            return {("lib", f"{what}()")} if len(what) < MAX_PATH else set()
+        if kind == "def":
+            self._bind(what, arguments, keywords, spread)
+            return set(self.read(what.result))
+        if kind == "cls":
+            self._construct(what, arguments, keywords, spread)
+            return {("obj", what)}
+        if kind == "obj":
+            return self._call_method(what, "__call__", arguments, keywords, spread)
+        if kind == "box":
+            return set(what) | {function}
+        return set()
+
+    def _construct(self, scope: Scope, arguments: list[Values], keywords: dict[str, Values], spread: bool) -> None:
+        for name, values in keywords.items():
+            self.write(self.attribute(name), values)
+        fields = list(scope.names)
+        for name, values in zip(fields, arguments, strict=False):
+            self.write(self.attribute(name), values)
+        self._call_method(scope, "__init__", arguments, keywords, spread)
+        self._call_method(scope, "__new__", arguments, keywords, spread)
+
+    def _call_method(
+        self, scope: Scope, name: str, arguments: list[Values], keywords: dict[str, Values], spread: bool
+    ) -> set[Value]:
+        found: set[Value] = set()
+        if name in scope.names:
+            for kind, function in tuple(self.read(scope.names[name])):
+                if kind == "def":
+                    self._bind(function, arguments, keywords, spread)
+                    found |= self.read(function.result)
+        return found
+
+    def _bind(self, function: Scope, arguments: list[Values], keywords: dict[str, Values], spread: bool) -> None:
+        """Hand arguments to parameters; a method called through its object gets them one place later."""
+        method = function.parent is not None and function.parent.kind == "class"
+        names = function.params
+        for shift in (1, 0) if method else (0,):
+            for position, values in enumerate(arguments):
+                targets = names[position + shift : position + shift + 1] or function.star_params[:1]
+                if spread:
+                    targets = [*names, *function.star_params]
+                for target in targets:
+                    self.write(function.names[target], self.elements(values) | values if spread else values)
+            if shift == 0 or not function.params:
+                break
+            if _called_through_object(function):
+                break
+        for name, values in keywords.items():
+            if name == "**":
+                for target in [*names, *function.star_params]:
+                    self.write(function.names[target], values | self.elements(values))
+            elif name in function.names and name in names:
+                self.write(function.names[name], values)
+            elif function.star_params:
+                self.write(function.names[function.star_params[-1]], boxed(values))
+
+
+def _called_through_object(function: Scope) -> bool:
+    decorators = getattr(function.node, "decorator_list", [])
+    return not any(isinstance(node, ast.Name) and node.id == "staticmethod" for node in decorators)
+
+
+def boxed(values: Iterable[Value]) -> Values:
+    """A container of the values; containers inside it are opened."""
+    inner: set[Value] = set()
+    for kind, what in values:
+        if kind == "box":
+            inner |= what
+        else:
+            inner.add((kind, what))
+    if not inner:
+        return NOTHING
+    if len(inner) > MAX_VALUES:
+        inner = {value for value in inner if value[0] != "txt"}
+    return frozenset({("box", frozenset(inner))})
+
+
+def joined(parts: list[Values]) -> Values:
+    """All texts that the parts may make, side by side; what is not known stands as a NUL."""
+    texts = [""]
+    for part in parts:
+        choices = [value[1] for value in part if value[0] == "txt"][:MAX_TEXTS] or ["\0"]
+        texts = [text + choice for text in texts for choice in choices][: MAX_TEXTS * 2]
+    return frozenset(("txt", text) for text in texts if text.strip("\0") and len(text) <= MAX_TEXT)
+
+
+def text_method(name: str, base: Values, arguments: list[Values]) -> Values:
+    """Texts that a method of a text gives, as far as it is worth following."""
+    texts = [value[1] for value in base if value[0] == "txt"]
+    if name == "format":
+        fill = ["".join(value[1] for value in values if value[0] == "txt") for values in arguments]
+        return frozenset(("txt", _braces(text, fill)) for text in texts)
+    if name == "replace" and len(arguments) >= 2:
+        old, new = (next((value[1] for value in values if value[0] == "txt"), None) for values in arguments[:2])
+        if old is not None and new is not None:
+            return frozenset(("txt", text.replace(old, new)[:MAX_TEXT]) for text in texts)
+    if name == "join" and arguments:
+        inner = [part[1] for value in arguments[0] if value[0] == "box" for part in value[1] if part[0] == "txt"]
+        return frozenset(("txt", part) for part in inner)
+    if (
+        name in {"lower", "upper", "strip", "title", "casefold", "swapcase", "capitalize", "lstrip", "rstrip"}
+        and not arguments
+    ):
+        return frozenset(("txt", getattr(text, name)()) for text in texts)
+    return frozenset(("txt", text) for text in texts) if name in {"encode", "decode", "split"} else NOTHING
+
+
+def _braces(text: str, fill: list[str]) -> str:
+    for position, value in enumerate(fill):
+        text = text.replace("{}", value, 1).replace(f"{{{position}}}", value)
+        if len(text) > MAX_TEXT:
+            return text[:MAX_TEXT]
+    return text
+
+
+def _percent(text: str, value: str) -> str:
+    return text.replace("%s", value, 1)[:MAX_TEXT]
+
+
+def _bound_before(body: list[ast.stmt], load: ast.Name, inside_function: bool = False) -> bool:
+    """Whether a statement of the block itself surely binds the name before the load can run."""
+    for statement in body:
+        if _binds(statement, load.id):
+            return True
+        if inside_function and not _runs_code(statement):
+            continue
+        if (statement.end_lineno or 0) >= load.lineno or inside_function:
+            return False
+    return False
+
+
+def _binds(statement: ast.stmt, name: str) -> bool:
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return statement.name == name
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return any((alias.asname or alias.name.split(".")[0]) == name for alias in statement.names)
+    if isinstance(statement, ast.Assign):
+        return any(isinstance(target, ast.Name) and target.id == name for target in statement.targets)
+    return False
+
+
+def _runs_code(statement: ast.stmt) -> bool:
+    """Whether a top-level statement may call one of the module's functions while the module is imported."""
+    if isinstance(statement, (ast.Import, ast.ImportFrom, ast.Pass)):
+        return False
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        if statement.decorator_list:
+            return True
+        if not isinstance(statement, ast.ClassDef):
+            return False
+        return any(_runs_code(inner) for inner in statement.body)
+    return any(
+        isinstance(node, (ast.Call, ast.Subscript, ast.BinOp, ast.With, ast.For)) for node in ast.walk(statement)
+    )
+
+
+_HANDLERS = {
+    ast.Name: Flow.name,
+    ast.Constant: Flow._constant,
+    ast.Attribute: Flow._attribute,
+    ast.Subscript: Flow._subscript,
+    ast.Call: Flow._call_node,
+    ast.Await: Flow._same,
+    ast.Starred: Flow._same,
+    ast.NamedExpr: Flow._same,
+    ast.BoolOp: Flow._either,
+    ast.IfExp: Flow._either,
+    ast.BinOp: Flow._binary,
+    ast.List: Flow._container,
+    ast.Tuple: Flow._container,
+    ast.Set: Flow._container,
+    ast.Dict: Flow._container,
+    ast.ListComp: Flow._comprehension,
+    ast.SetComp: Flow._comprehension,
+    ast.GeneratorExp: Flow._comprehension,
+    ast.DictComp: Flow._comprehension,
+    ast.JoinedStr: Flow._f_string,
+    ast.FormattedValue: Flow._formatted,
+}

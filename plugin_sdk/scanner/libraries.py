@@ -1,0 +1,238 @@
+"""What is dangerous inside libraries that plugins may import, as data: doors by library and by unsafe option."""
+
+from plugin_sdk.scanner.tables import words
+
+FILES = "it reaches files directly"
+PROCESS = "it starts processes"
+CODE = "it runs or imports code by name or from text"
+PICKLE = "unpickling runs code that the data names"
+MEMORY = "it reaches memory and system calls"
+NETWORK = "it opens connections of its own"
+THREADS = "it starts threads or processes of its own"
+STATE = "it changes or reveals the whole process"
+
+LIBRARY_DOORS: dict[str, dict[str, str]] = {
+    "numpy": {
+        FILES: "memmap fromfile tofile DataSource open_memmap",
+        MEMORY: "ctypeslib load_library as_strided ctypes f2py distutils",
+        CODE: "rundocs runstring safe_eval exec_command",
+    },
+    "pandas": {
+        PICKLE: "read_pickle pickle_compat read_hdf HDFStore",
+        FILES: "get_handle",
+        PROCESS: "clipboard clipboards read_clipboard to_clipboard",
+        NETWORK: "urlopen",
+        CODE: "from_custom_template computation",
+    },
+    "polars": {
+        PICKLE: "deserialize",
+        MEMORY: "register_plugin_function register_plugin",
+        PROCESS: "read_clipboard write_clipboard",
+        CODE: "sql_expr_eval",
+    },
+    "pyarrow": {
+        FILES: """
+            memory_map OSFile MemoryMappedFile create_memory_map input_stream output_stream fs LocalFileSystem FileSystem
+            PythonFile create_library_symlinks
+        """,
+        MEMORY: "foreign_buffer cffi jvm cuda",
+        NETWORK: "flight hdfs HadoopFileSystem S3FileSystem",
+        PICKLE: "deserialize deserialize_from read_serialized PyExtensionType SerializationContext default_serialization_context",
+    },
+    "torch": {
+        CODE: """
+            hub package CompilationUnit cpp_extension load_inline load_url load_state_dict_from_url reduce_graph_module
+            reduce_package_graph_module PackageImporter PackageExporter jiterator hipify create_jit_fn
+            create_multi_output_jit_fn nvrtc benchmark_utils torch_package_importer
+        """,
+        MEMORY: """
+            load_library loaded_libraries CUDAPluggableAllocator change_current_allocator cudart import_ir_module
+            memory_snapshot
+        """,
+        FILES: "from_file file_baton",
+        PROCESS: "collect_env bottleneck",
+        THREADS: "distributed rpc elastic start_processes",
+    },
+    "transformers": {
+        CODE: """
+            dynamic_module_utils get_class_from_dynamic_module get_cached_module_file direct_transformers_import load_tool
+            Tool agents tools PythonInterpreterTool CodeAgent ReactCodeAgent LocalAgent HfAgent import_utils
+            custom_object_save hub_kernels get_kernel
+        """,
+        PROCESS: "testing_utils commands",
+        PICKLE: "RagRetriever TransfoXLCorpus TransfoXLTokenizer",
+    },
+    "sentence_transformers": {
+        CODE: "import_from_string import_module_class",
+        THREADS: "start_multi_process_pool encode_multi_process",
+    },
+    "onnxruntime": {
+        MEMORY: """
+            register_custom_ops_library register_custom_ops register_execution_provider_library preload_dlls
+            import_nvidia_dlls
+        """,
+        CODE: "tools quantization_tools",
+    },
+    "PIL": {
+        PROCESS: "ImageGrab ImageShow load_djpeg Ghostscript EpsImagePlugin ImageTk",
+        CODE: "unsafe_eval",
+        FILES: "fp TarIO ContainerIO",
+    },
+    "imageio": {FILES: "Request get_file get_local_filename", MEMORY: "load_lib freeimage", PROCESS: "ffmpeg"},
+    "cv2": {CODE: "load_config_py3 load_config_py2 bootstrap", MEMORY: "CAP_GSTREAMER"},
+    "soundfile": {},
+    "librosa": {PICKLE: "cache", CODE: "attach attach_stub"},
+    "ffmpeg": {},
+    "requests": {FILES: "get_netrc_auth extract_zipped_paths"},
+    "httpx": {CODE: "main"},
+    "aiohttp": {
+        NETWORK: "UnixConnector NamedPipeConnector web web_app web_runner web_server test_utils pytest_plugin worker"
+    },
+    "pydantic": {
+        CODE: "ImportString PyObject import_string plugin mypy",
+        PICKLE: "parse_raw_as load_str_bytes load_file",
+        FILES: "parse_file parse_file_as",
+    },
+    "safetensors": {},
+    "yaml": {
+        PICKLE: "unsafe_load unsafe_load_all full_load full_load_all UnsafeLoader FullLoader Loader CLoader CUnsafeLoader"
+    },
+    "ruamel": {PICKLE: "unsafe_load"},
+    "joblib": {PICKLE: "load", THREADS: "Parallel externals Memory"},
+    "skops": {},
+    "sklearn": {PICKLE: "externals"},
+    "numexpr": {CODE: "evaluate re_evaluate NumExpr"},
+    "sympy": {CODE: "sympify parse_expr lambdify S preview autowrap ufuncify"},
+    "scipy": {MEMORY: "LowLevelCallable", CODE: "weave"},
+    "numba": {CODE: "objmode cuda pycc"},
+    "jinja2": {CODE: "Environment Template NativeEnvironment NativeTemplate FileSystemLoader"},
+    "mako": {CODE: "template lookup"},
+    "psutil": {PROCESS: "Popen", STATE: "Process process_iter kill terminate suspend"},
+    "fsspec": {FILES: "open open_files open_local filesystem url_to_fs"},
+    "aiofiles": {FILES: "open os tempfile"},
+    "smart_open": {FILES: "open smart_open"},
+    "anyio": {
+        PROCESS: "open_process run_process to_process",
+        FILES: "open_file Path",
+        NETWORK: "connect_tcp connect_unix create_tcp_listener",
+    },
+    "trio": {
+        PROCESS: "run_process lowlevel",
+        FILES: "open_file Path",
+        NETWORK: "open_tcp_stream open_unix_socket serve_tcp",
+    },
+    "six": {CODE: "exec_ moves"},
+    "keras": {CODE: "enable_unsafe_deserialization"},
+    "tensorflow": {MEMORY: "load_op_library load_library", CODE: "py_function numpy_function", FILES: "gfile"},
+    "tf_keras": {CODE: "enable_unsafe_deserialization"},
+    "datasets": {CODE: "import_main_class"},
+    "decorator": {CODE: "FunctionMaker"},
+    "simpleeval": {CODE: "simple_eval SimpleEval EvalWithCompoundTypes"},
+    "asteval": {CODE: "Interpreter"},
+    "cython": {CODE: "inline compile"},
+    "cupy": {CODE: "RawKernel RawModule", MEMORY: "UnownedMemory"},
+    "click": {PROCESS: "edit launch", FILES: "open_file File"},
+    "pexpect": {PROCESS: "spawn run"},
+    "git": {PROCESS: "Repo Git cmd"},
+    "nltk": {PICKLE: "load"},
+    "gensim": {PICKLE: "load unpickle"},
+    "lightgbm": {},
+    "huggingface_hub": {CODE: "commands", PICKLE: "from_pretrained_keras"},
+    "urllib3": {},
+    "IPython": {CODE: "*"},
+    "ray": {},
+}
+"""Names that open a door, wherever in the library they are found."""
+
+ANY_OBJECT_DOORS = {
+    "read_pickle": PICKLE,
+    "register_custom_ops_library": MEMORY,
+    "register_execution_provider_library": MEMORY,
+    "start_multi_process_pool": THREADS,
+    "encode_multi_process": THREADS,
+    "load_op_library": MEMORY,
+    "unsafe_load": PICKLE,
+    "import_string": CODE,
+    "unsafe_eval": CODE,
+    "open_memmap": FILES,
+    "from_custom_template": CODE,
+    "parse_file": FILES,
+}
+"""Names of libraries' doors so particular that the object in front of them need not be known."""
+
+LIBRARY_ALIASES = {"np": "numpy", "pd": "pandas", "pl": "polars", "pa": "pyarrow"}
+"""How libraries call each other inside: `pandas.core.frame.np` is numpy."""
+
+LIBRARY_OWN_NAMES = words(
+    """
+    abc array ast asyncio base64 bisect calendar cmd code codes compress copy csv dataclasses datetime decimal
+    email enum errno fractions getopt glob hashlib heapq html http io json keyword locale logging math mimetypes
+    numbers operator parser pipes platform profile profiler queue random re resource sched secrets select
+    selectors signal site stat statistics string struct symbol test time timeit token tokenize trace types
+    typing unicodedata uuid warnings wave xml collections concurrent contextlib functools itertools inspect
+    traceback gzip zlib bz2 lzma textwrap copyreg
+    """
+) - words(
+    """
+    asyncio enum functools itertools inspect traceback contextlib copyreg textwrap gzip bz2 lzma errno glob
+    concurrent
+    """
+)
+"""Names that libraries give to things of their own, though the standard library has modules called so."""
+
+TEXT_FUNCTIONS = {
+    "pandas.eval": (["expr"], "pandas"),
+    "pandas.DataFrame().query": (["expr"], "pandas"),
+    "pandas.DataFrame().eval": (["expr"], "pandas"),
+    "timeit.timeit": (["stmt", "setup"], "code"),
+    "timeit.repeat": (["stmt", "setup"], "code"),
+    "timeit.Timer": (["stmt", "setup"], "code"),
+    "cProfile.run": (["statement"], "code"),
+    "cProfile.runctx": (["statement"], "code"),
+    "profile.run": (["statement"], "code"),
+    "profile.runctx": (["statement"], "code"),
+    "cProfile.Profile().run": (["cmd"], "code"),
+    "cProfile.Profile().runctx": (["cmd"], "code"),
+    "profile.Profile().run": (["cmd"], "code"),
+    "profile.Profile().runctx": (["cmd"], "code"),
+    "torch.utils.benchmark.Timer": (["stmt", "setup", "global_setup"], "code"),
+    "typing.ForwardRef": (["arg"], "code"),
+    "torch.utils.benchmark.timer.Timer": (["stmt", "setup", "global_setup"], "code"),
+}
+"""Functions that run text: which parameters hold it, in their order, and in what language."""
+
+TYPE_FUNCTIONS = {
+    "pydantic.create_model", "pydantic.TypeAdapter", "typing.NamedTuple", "typing.TypedDict", "dataclasses.make_dataclass",
+    "typing.Optional", "typing.get_type_hints", "pydantic.main.create_model", "pydantic.type_adapter.TypeAdapter", "typing.NewType",
+    "typing.TypeVar", "pydantic.v1.create_model", "pydantic.parse_obj_as", "types.GenericAlias", "types.new_class", "builtins.type",
+    "pydantic.RootModel",
+}  # fmt: skip
+"""Functions whose text arguments become types, and so are evaluated sooner or later."""
+
+OPTIONS: list[tuple[str, str, int | None, set[object], str]] = [
+    (r"torch(\.serialization)?\.load", "weights_only", None, {True}, "warning"),
+    (r"numpy(\.lib(\.\w+)*)?\.load", "allow_pickle", 2, {False}, "warning"),
+    (r"(keras|tf_keras|tensorflow\.keras)(\.\w+)*\.load_model", "safe_mode", None, {True}, ""),
+    (
+        r"(transformers|sentence_transformers|datasets|timm|huggingface_hub)\..*",
+        "trust_remote_code",
+        None,
+        {False, None},
+        "",
+    ),
+    (r"pydantic\..*", "allow_pickle", None, {False}, ""),
+    (r"logging\.basicConfig", "filename", None, {None}, ""),
+    (r"(httpx|httpcore)\..*", "uds", None, {None}, ""),
+    (r"ffmpeg\..*", "cmd", None, {"ffmpeg", "ffprobe"}, ""),
+    (r"soundfile\..*", "format", None, {"WAV", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "W64", None}, ""),
+]
+"""Unsafe options: functions, keyword, its position if it has one, the values that are safe, and what leaving it out is."""
+
+ANYWHERE_OPTIONS: dict[str, set[object]] = {
+    "trust_remote_code": {False, None},
+    "shell": {False, None},
+    "uds": {None},
+}
+"""Unsafe options so particular that they are judged in every call."""
+
+YAML_LOADERS = {"SafeLoader", "CSafeLoader", "BaseLoader", "CBaseLoader"}

@@ -1,0 +1,147 @@
+"""The scan itself: files in, verdict out; hostile input is judged in a process of its own, under limits."""
+
+import contextlib
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from plugin_sdk.archives import IGNORED_FILES, IGNORED_FOLDERS, examine_archive
+from plugin_sdk.scanner.content import judge_content
+from plugin_sdk.scanner.flow import Flow, TooTangled
+from plugin_sdk.scanner.report import Report, Severity, Violation
+from plugin_sdk.scanner.rules import Rules
+from plugin_sdk.scanner.scopes import Module
+from plugin_sdk.scanner.source import MAX_SOURCE_BYTES, QUICK_BYTES, Unreadable, looks_hostile, parse
+
+TIME_LIMIT_S = 5.0
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def scan_files(files: Mapping[str, bytes], *, strict: bool = False) -> Report:
+    """Judge a plugin by its files, paths relative to its folder; nothing of it is run."""
+    found = [violation for name, content in files.items() for violation in judge_content(name, content)]
+    sources = {name: content for name, content in files.items() if name.endswith(".py")}
+    size = sum(map(len, sources.values()))
+    if size > MAX_SOURCE_BYTES:
+        largest = max(sources, key=lambda name: len(sources[name]))
+        why = "that much code cannot be judged in time"
+        found.append(
+            Violation(
+                largest, 1, 0, "Too much code", "error", f"Keep code under {MAX_SOURCE_BYTES >> 20} MB in all", why
+            )
+        )
+    elif size > QUICK_BYTES or any(looks_hostile(content) for content in sources.values()):
+        found += _judge_apart(sources)
+    else:
+        found += judge_sources(sources)
+    return Report.of(map(_strict, found) if strict else found, strict=strict)
+
+
+def _strict(violation: Violation) -> Violation:
+    """In strict mode an unknown library is an error."""
+    severity: Severity = "error" if violation.message.startswith("Unknown import") else violation.severity
+    return Violation(
+        violation.file, violation.line, violation.column, violation.message, severity, violation.fix, violation.why
+    )
+
+
+def scan_folder(path: Path, strict: bool = False) -> Report:
+    """Judge a plugin folder; links and special files are violations too."""
+    files: dict[str, bytes] = {}
+    found: list[Violation] = []
+    for file in _walk(path):
+        name = file.relative_to(path).as_posix()
+        mode = file.lstat().st_mode
+        if stat.S_ISREG(mode):
+            files[name] = file.read_bytes()
+        elif not stat.S_ISDIR(mode):
+            what = "Link" if stat.S_ISLNK(mode) else "Special file"
+            found.append(
+                Violation(
+                    name, 1, 0, f"{what}: {name}", "error", "Put the file itself in its place", "it is no ordinary file"
+                )
+            )
+    return _with(found, scan_files(files, strict=strict), strict)
+
+
+def _walk(folder: Path) -> Iterable[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in IGNORED_FOLDERS)
+        yield from (Path(parent, name) for name in [*folders, *names] if name not in IGNORED_FILES)
+
+
+def scan_archive(data: bytes, strict: bool = False) -> Report:
+    """Judge an uploaded archive, and the plugin inside it as far as it can be read."""
+    examined = examine_archive(data)
+    found = [
+        Violation(
+            error.entry or "archive",
+            1,
+            0,
+            error.problem.rstrip("."),
+            "error",
+            error.fix,
+            "the archive is not safe to unpack",
+        )
+        for error in examined.problems
+    ]
+    return _with(found, scan_files(examined.files, strict=strict), strict)
+
+
+def _with(found: list[Violation], report: Report, strict: bool) -> Report:
+    return Report.of([*found, *report.violations], strict=strict)
+
+
+def judge_sources(sources: Mapping[str, bytes]) -> list[Violation]:
+    """Judge Python files together, in this process."""
+    found: list[Violation] = []
+    modules: list[Module] = []
+    lines: dict[str, list[str]] = {}
+    for name, content in sources.items():
+        try:
+            tree = parse(name, content)
+        except Unreadable as error:
+            found.append(error.violation)
+            continue
+        dotted = name[:-3].replace("/", ".")
+        package = dotted == "__init__" or dotted.endswith(".__init__")
+        modules.append(Module(name, dotted.removesuffix("__init__").rstrip(".") if package else dotted, package, tree))
+        lines[name] = content.decode("utf-8-sig").splitlines()
+    flow = Flow(modules)
+    try:
+        flow.run()
+    except TooTangled:
+        file = modules[0].file
+        found.append(
+            Violation(
+                file, 1, 0, "Code too tangled", "error", "Simplify assignments", "the flow of values does not settle"
+            )
+        )
+        return found
+    for module in modules:
+        found += Rules(flow, module, lines[module.file]).run()
+    return found
+
+
+def _judge_apart(sources: Mapping[str, bytes]) -> list[Violation]:
+    """Judge Python files in a child process that is ended at its limits."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import types; p = types.ModuleType('plugin_sdk'); p.__path__ = [{str(ROOT / 'plugin_sdk')!r}]; sys.modules['plugin_sdk'] = p; from plugin_sdk.scanner.child import main; main()"
+    message = json.dumps({name: content.decode("latin-1") for name, content in sources.items()}).encode()
+    file = max(sources, key=lambda name: len(sources[name]))
+    with contextlib.suppress(subprocess.TimeoutExpired, ValueError):
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", code],
+            input=message,
+            capture_output=True,
+            timeout=TIME_LIMIT_S,
+            check=False,
+            env={},
+        )
+        if done.returncode == 0:
+            return [Violation(*fields) for fields in json.loads(done.stdout)]
+    why = "the parser or the rules ran out of time or memory on it"
+    return [Violation(file, 1, 0, "Code cannot be judged", "error", "Write plainer code, or less of it per file", why)]
