@@ -33,10 +33,10 @@ DATA_ROUTE = re.compile(
 
 
 class Gateway:
-    """One ASGI application out of two; each gets its own lifespan."""
+    """One ASGI application out of two; each gets its own lifespan, and `close` is called after both."""
 
-    def __init__(self, control: App, data: App) -> None:
-        self._control, self._data = control, data
+    def __init__(self, control: App, data: App, close: Callable[[], None] = lambda: None) -> None:
+        self._control, self._data, self._close = control, data, close
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -49,6 +49,7 @@ class Gateway:
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         async with AsyncExitStack() as stack:
+            stack.callback(self._close)
             try:
                 for app in (self._control, self._data):
                     await stack.enter_async_context(living(app))
@@ -115,6 +116,7 @@ def main() -> None:
         port=port,
         access_log=False,
         log_config=None,
+        log_level="warning",
         timeout_graceful_shutdown=5,
         timeout_keep_alive=75,
     )
