@@ -4,6 +4,7 @@ In the cloud API Gateway does this; here both are in one process, and a request 
 """
 
 import asyncio
+import importlib
 import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
@@ -96,16 +97,17 @@ def create_gateway(settings: Settings) -> Gateway:
     from core.stores.vectors import Vectors
     from functions.api.app import create_app as control_app
 
-    stores = Stores.open(settings)
-    return Gateway(control_app(stores, HostInspector(settings)), data_app(stores, Vectors.at(settings), settings))
+    stores, inspector = Stores.open(settings), HostInspector(settings)
+    data = data_app(stores, Vectors.at(settings), settings)
+    return Gateway(control_app(stores, inspector), data, inspector.close)
 
 
 def main() -> None:
     """Serve on OPENPEEK_PORT until told to stop."""
     import uvicorn
 
-    import functions.api.app  # noqa: F401  loaded while the emulator starts
-
+    for slow in ("batch.serving.app", "batch.inspect", "functions.api.app"):
+        importlib.import_module(slow)  # while the emulator starts
     configure()
     wait_for_start()
     port = int(os.environ.get("OPENPEEK_PORT", GATEWAY_PORT))
