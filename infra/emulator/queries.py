@@ -15,6 +15,9 @@ Query = Callable[[Request], Answer]
 CONDITIONS = {"#pk = :pk": False, "#pk = :pk AND begins_with(#sk, :sk)": True}
 """The key conditions that are known here, and whether they have a prefix."""
 
+PROJECTIONS: dict[str | None, tuple[str, ...]] = {None: (), "sk, expires_at": ("sk", "expires_at")}
+"""What may be asked of each item, and the attributes that it stands for; none is all."""
+
 UNDERSTOOD = {
     "TableName",
     "KeyConditionExpression",
@@ -70,8 +73,8 @@ def understood(request: Request, table: Any) -> Plain | None:
     after = start[table["sk_name"]].get("S") if start else None
     if start is not None and (after is None or not after.startswith(prefix)):
         return None
-    attributes = tuple(part.strip() for part in request.get("ProjectionExpression", "").split(",") if part.strip())
-    if not all(name.isidentifier() for name in attributes):  # a path, or a name given elsewhere
+    attributes = PROJECTIONS.get(request.get("ProjectionExpression"))
+    if attributes is None:
         return None
     return Plain(pk, prefix, after, request.get("ScanIndexForward", True), int(request["Limit"]), attributes)
 
