@@ -73,6 +73,10 @@ class Hosts:
             self._open.move_to_end(key)
             return self._open[key]
 
+    def prepare(self) -> None:
+        """Start what all hosts are forked from, so that the first plugin need not wait for it."""
+        self._forks().__enter__()
+
     def interrupt(self, extraction: Extraction, plugin: PluginRef) -> None:
         """End the extraction's host while another thread waits for it; that thread gets HostFailed."""
         found = self._open.get(host_key(extraction, plugin))
@@ -98,12 +102,16 @@ class Hosts:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
+    def _forks(self) -> Zygote:
+        with self._guard:
+            if self._zygote is None:
+                self._zygote = Zygote(host_settings(self._settings))
+            return self._zygote
+
     def _start(self, extraction: Extraction, plugin: PluginRef) -> Pipeline:
-        if self._zygote is None:
-            self._zygote = Zygote(host_settings(self._settings))
         folder = plugin_folder(self._blobs, plugin.archive, plugin.sha256)
         fetch = asset_fetcher(self._blobs, self._settings, extraction.scope)
-        host = self._zygote.start(folder, name=plugin.manifest.plugin_id, fetch_asset=fetch)
+        host = self._forks().start(folder, name=plugin.manifest.plugin_id, fetch_asset=fetch)
         config = extraction.extractor
         request = ExtractorRequest.of(
             config.feature_extractor_name, config.version, config.params, config.input_mappings

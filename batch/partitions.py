@@ -16,6 +16,7 @@ from plugin_sdk.manifest import Manifest
 
 TARGET_PER_SLOT = 4
 MIN_ROWS, MAX_ROWS = 16, 2_048
+FIRST_ROWS = 64
 MAX_BYTES = 4 * 1024 * 1024
 
 

@@ -13,13 +13,15 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from batch.partitions import MAX_BYTES, Extraction, Partition
+from batch.partitions import FIRST_ROWS, MAX_BYTES, Extraction, Partition
+from batch.patience import patient
 from core.document_schema import JSON, RESERVED
 from core.ids import document_id
 from core.stores.records import Body, Records, chunks
 
 READERS = 8
 KEYS_PER_READ = 100
+SMALL_PARTITIONS = 2
 TEXTS = "_texts"
 TEXT_TYPES = {"text", "string"}
 ROW_COLUMNS = pa.schema(
@@ -46,6 +48,8 @@ def plan(
 ) -> Generator[Partition, None, None]:
     """Partitions of at most `rows` rows and some 4 MiB; objects that are gone by now give none.
 
+    The first ones are small, so that documents can be seen soon, however long a row takes.
+
     Args:
         schema: the collection's columns, which give the properties their types.
     """
@@ -55,7 +59,8 @@ def plan(
         for row in rows_of(extraction, obj):
             pending.append(row)
             size += len(row["data"] or "") + 256
-            if len(pending) >= rows or size >= MAX_BYTES:
+            limit = min(rows, FIRST_ROWS) if index < SMALL_PARTITIONS else rows
+            if len(pending) >= limit or size >= MAX_BYTES:
                 yield Partition.of(index, to_table(pending, schema))
                 pending, size, index = [], 0, index + 1
     if pending:
@@ -69,7 +74,7 @@ def read_objects(records: Records, extraction: Extraction, object_ids: Iterable[
     with ThreadPoolExecutor(READERS, thread_name_prefix="plan") as pool:
         ahead: deque[Future[list[Any]]] = deque()
         for page in pages:
-            ahead.append(pool.submit(records.get_many, [(pk, object_id) for object_id in page]))
+            ahead.append(pool.submit(patient(records.get_many), [(pk, object_id) for object_id in page]))
             if len(ahead) > 2 * READERS:
                 yield from (record.body for record in ahead.popleft().result())
         while ahead:

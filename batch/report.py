@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from batch.partitions import Failure, Outcome
+from batch.patience import patient
 from core.batches import Batch, set_status
 from core.errors import NotFound
 from core.ids import now
@@ -17,7 +18,9 @@ from core.tasks import update_task
 from core.tenancy import Scope
 
 PUBLISH_EVERY_S = 0.5
-FAILURES_PER_RECORD = 50
+FAILURES_PER_RECORD = 25
+DISTINCT_PROBLEMS = 200
+SHOWN_REASON = 1_000
 SHOWN_ERRORS = 20
 SHOWN_DOCUMENTS = 20
 TIER = 0
@@ -59,8 +62,7 @@ class Report:
     def begin(self) -> None:
         """Forget what an earlier run of this batch reported, and show that it runs."""
         for kind in ("failed", "batch_log"):
-            pk = self._scope.key(kind, self._batch.batch_id)
-            self._stores.records.delete_many([(pk, sk) for sk in self._stores.records.sort_keys(pk)])
+            patient(self._forget)(self._scope.key(kind, self._batch.batch_id))
         self._publish(TaskStatus.PROCESSING)
 
     def add(self, collection_id: str, outcome: Outcome) -> None:
@@ -76,7 +78,7 @@ class Report:
         if text.strip():
             body = {"tier": TIER, "collection_id": collection_id, "partition": index, "text": _ended_line(text)}
             entry = Entry(self._scope.key("batch_log", self._batch.batch_id), _sort_key(collection_id, index), body)
-            self._stores.records.put_many([entry])
+            patient(self._stores.records.put_many)([entry])
 
     def note(self, problem: str, category: str = "runtime") -> None:
         """An error that concerns a whole collection."""
@@ -88,6 +90,7 @@ class Report:
         Raises:
             IllegalTransition: the batch was canceled meanwhile.
         """
+        self.counts.rows = self.counts.rows_done
         status, error = self._verdict()
         self._set(status, error=error, error_summary=dict(self._by_category()) or None)
         self._publish(status, error)
@@ -97,6 +100,9 @@ class Report:
         """Record how far the batch came before its owner canceled it."""
         self._set(TaskStatus.CANCELED)
         self._publish(TaskStatus.CANCELED)
+
+    def _forget(self, pk: str) -> None:
+        self._stores.records.delete_many([(pk, sk) for sk in self._stores.records.sort_keys(pk)])
 
     def _verdict(self) -> tuple[TaskStatus, str | None]:
         counts = self.counts
@@ -126,9 +132,11 @@ class Report:
         for number, part in enumerate(chunks(outcome.failures, FAILURES_PER_RECORD)):
             body = {"failed": [_failed_document(collection_id, f) for f in part]}
             entries.append(Entry(pk, f"{_sort_key(collection_id, outcome.index)}#{number:03d}", body))
-        self._stores.records.put_many(entries)
+        patient(self._stores.records.put_many)(entries)
         for failure in outcome.failures:
-            key = (failure.category, failure.reason, failure.step)
+            key = (failure.category, failure.reason[:SHOWN_REASON], failure.step)
+            if key not in self.problems and len(self.problems) >= DISTINCT_PROBLEMS:
+                key = (failure.category, "Other reasons; see the failed documents.", None)
             self.problems[key] += 1
             examples = self._examples.setdefault(key, [])
             if len(examples) < SHOWN_DOCUMENTS:
@@ -167,7 +175,7 @@ class Report:
 
     def _set(self, status: TaskStatus, **fields: Any) -> None:
         batch = self._batch
-        set_status(
+        patient(set_status)(
             self._stores,
             self._scope,
             batch.bucket_id,
@@ -196,7 +204,7 @@ class Report:
             "step_seconds": _rounded(counts.step_seconds),
         }
         try:
-            update_task(
+            patient(update_task)(
                 self._stores,
                 self._scope.org_id,
                 self._batch.task_id,
@@ -215,10 +223,9 @@ def _failed_document(collection_id: str, failure: Failure) -> dict[str, Any]:
         "collection_id": collection_id,
         "tier_num": TIER,
         "error_type": failure.category,
-        "message": failure.reason,
+        "message": failure.reason[:SHOWN_REASON],
         "step": failure.step,
         "column": failure.column,
-        "reason": failure.reason,
         "traceback": failure.traceback,
         "retry_count": 0,
         "timestamp": now().isoformat(),

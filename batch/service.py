@@ -21,7 +21,7 @@ from batch.plan import plan
 from batch.report import Report
 from batch.runner import EngineLost, Interrupted, Runner
 from batch.sink import Sink
-from batch.worker import Canceled
+from batch.worker import Canceled, WorkerSetup
 from core import log as logs
 from core.batches import Batch, get_batch, object_ids, set_status
 from core.buckets import find_bucket
@@ -73,6 +73,7 @@ class Service:
         Raises:
             EngineLost: the scheduler is gone; a new service with a new cluster goes on where this one was.
         """
+        self._engine.client.register_plugin(WorkerSetup(self._stores.settings))
         backoff_s = 0.5
         while not self._stopping.is_set():
             try:

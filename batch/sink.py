@@ -3,7 +3,7 @@
 import time
 
 from batch.partitions import Outcome
-from batch.worker import patient
+from batch.patience import patient
 from core.stores.records import Records
 from core.stores.vectors import DocumentTable
 from core.tenancy import Scope

@@ -4,21 +4,21 @@ A host that dies takes its rows down with it; they are halved and tried again in
 stand alone, and only those are failures.
 """
 
-import functools
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import pyarrow as pa
+from distributed import WorkerPlugin
 
 from batch.assets import scoped_fetch
 from batch.documents import Checked, to_documents
 from batch.hosts import Hosts, Pipeline
 from batch.inputs import Inputs, prepare_inputs
 from batch.partitions import Extraction, Failure, Outcome, Partition, PluginRef
-from core.errors import StoreUnavailable
+from batch.patience import patient
 from core.ids import now
 from core.settings import Settings
 from core.stores.aws import client
@@ -29,12 +29,10 @@ from plugin_sdk.outcomes import KILLED_FOR_MEMORY, RowFailure
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 120.0
 LOG_BYTES = 16_384
 HOPELESS_AFTER = 8
 """Rows that may kill the host one after the other before any has passed; then it is not the rows."""
 SHOWN_TRACEBACK = 4_000
-T = TypeVar("T")
 
 
 class Canceled(PlatformError):
@@ -162,10 +160,39 @@ class Worker:
         outcome.seconds["write"] = time.perf_counter() - started
 
 
-@functools.cache
 def worker_of(settings: Settings) -> Worker:
     """This process's worker."""
-    return Worker(settings)
+    with _making:
+        if settings not in _workers:
+            _workers[settings] = Worker(settings)
+        return _workers[settings]
+
+
+_workers: dict[Settings, Worker] = {}
+_making = threading.Lock()
+
+
+class WorkerSetup(WorkerPlugin):  # type: ignore[misc]
+    """What a Dask worker does as it starts and ends: the hosts' common imports are done before the first batch."""
+
+    name = "openpeek"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def setup(self, worker: Any) -> None:
+        """Start the zygote beside the worker's own start."""
+        threading.Thread(target=self._prepare, name="prepare-hosts", daemon=True).start()
+
+    def teardown(self, worker: Any) -> None:
+        """End the plugin hosts with their worker."""
+        worker_of(self._settings).hosts.close()
+
+    def _prepare(self) -> None:
+        try:
+            worker_of(self._settings).hosts.prepare()
+        except HostFailed:  # the first partition meets the same trouble, and reports it
+            log.warning("plugin hosts can't be started", exc_info=True)
 
 
 def run_partition(extraction: Extraction, partition: Partition) -> Outcome:
@@ -192,24 +219,6 @@ def warm(extraction: Extraction) -> StepFacts | PlatformError:
 def abort(settings: Settings, batch_id: str) -> None:
     """End what this process runs of a batch."""
     worker_of(settings).abort(batch_id)
-
-
-def patient(call: Callable[..., T]) -> Callable[..., T]:
-    """`call`, tried again for a while when a store does not answer."""
-
-    @functools.wraps(call)
-    def again(*args: object, **kwargs: object) -> T:
-        deadline, wait_s = time.monotonic() + PATIENCE_S, 0.2
-        while True:
-            try:
-                return call(*args, **kwargs)
-            except StoreUnavailable:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(wait_s)
-                wait_s = min(wait_s * 2, 5.0)
-
-    return again
 
 
 def _parts(rows: pa.Table, suspects: Sequence[int]) -> list[pa.Table]:
