@@ -192,9 +192,9 @@ class Documents:
     def _change(self, table: DocumentTable, document_id: str, fields: Mapping[str, Any]) -> bool:
         _check_changeable(fields)
         schema = table.schema
-        own = {k: v for k, v in fields.items() if k in schema.names}
+        own: Row = {k: v for k, v in fields.items() if k in schema.names} | {"updated_at": now()}
         other = {k: v for k, v in fields.items() if k not in schema.names}
-        if other or not own:
+        if other:
             rows = table.get([document_id])
             if not rows:
                 return False

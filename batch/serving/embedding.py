@@ -143,9 +143,14 @@ class Embedder:
         for name in (target.feature.feature_name, plugin.manifest.output_field(target.feature.feature_name)):
             if result.table.num_rows and name in result.table.column_names:
                 return result.table[name][0].as_py()
-        told = "; ".join(str(failure.reason) for failure in result.failures)
+        if result.failures:
+            failure = result.failures[0]
+            raise InferenceFailed(
+                f"The query could not be embedded by {plugin.plugin_id}: {failure.reason}",
+                "Correct the plugin, or send the query as a vector.",
+            )
         raise InvalidRequest(
-            f"{plugin.plugin_id} gives no vector for a text: {told or 'its pipeline returned no row'}.",
+            f"{plugin.plugin_id} gives no vector for a text: its pipeline returned none.",
             "Send the query as a vector: {'input_mode': 'vector', 'value': […]}.",
             "query",
         )

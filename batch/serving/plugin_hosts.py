@@ -1,19 +1,24 @@
 """Plugin hosts of a serving node: one zygote, from which handlers and query pipelines are started."""
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from batch.assets import asset_fetcher
 from batch.hosts import plugin_folder
+from batch.serving.embedding import text_field
 from batch.serving.replicas import Started
 from core.deployments import Deployment
 from core.plugins import Plugin, archive_ref, get_plugin
 from core.settings import Settings
 from core.stores import Stores
 from core.tenancy import Scope
+from plugin_sdk.errors import InvalidRealtime, PluginRaised
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host import HostSettings, PluginHost, Zygote
+
+log = logging.getLogger(__name__)
 
 
 class PluginHosts:
@@ -37,6 +42,7 @@ class PluginHosts:
             host = self._started(deployment.scope, plugin)
             try:
                 info = host.open_realtime()
+                try_once(host, plugin)
             except BaseException:
                 host.kill()
                 raise
@@ -69,6 +75,22 @@ class PluginHosts:
                 self._zygote = Zygote(_limits(self._settings)).__enter__()
             zygote = self._zygote
         return zygote.start(folder, name=plugin.plugin_id, fetch_asset=fetch)
+
+
+def try_once(host: PluginHost, plugin: Plugin) -> None:
+    """One request with an empty text, for handlers that load their model at the first: no user shall wait for that.
+
+    That the handler refuses the text says nothing against it; that its host ends does.
+
+    Raises:
+        HostFailed: it did.
+    """
+    if plugin.manifest.supported_input_types and "text" not in plugin.manifest.supported_input_types:
+        return
+    try:
+        host.predict({"text": "", text_field(plugin.manifest): ""})
+    except (PluginRaised, InvalidRealtime) as error:
+        log.info("trial request refused", extra={"plugin": plugin.plugin_id, "error": str(error)})
 
 
 def _limits(settings: Settings) -> HostSettings:

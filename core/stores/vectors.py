@@ -10,6 +10,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -397,6 +398,8 @@ def _assigned(name: str, value: Any, schema: pa.Schema) -> str:
         raise InvalidRequest(
             f"{name} is {value!r}, the field holds {field.type}.", f"Give a {field.type}.", name
         ) from error
+    if isinstance(value, datetime):
+        return f"timestamp {literal(value.isoformat())}"
     if isinstance(value, list):
         return f"make_array({', '.join(map(literal, value))})"
     return literal(value)

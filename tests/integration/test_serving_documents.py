@@ -171,6 +171,7 @@ def test_patch_and_put_change_only_what_they_name(place, documents):
     assert patched.json()["note_of_mine"] == {"a": [1]}
     assert (put.json()["year"], put.json()["language"], put.json()["shelf"]) == (1800, "en", "s1")
     assert client.get(url(place, "/doc_00001")).json() == put.json()
+    assert patched.json()["_internal"]["updated_at"] < put.json()["_internal"]["updated_at"]
 
 
 @pytest.mark.parametrize(

@@ -243,6 +243,34 @@ def test_first_rollout_that_fails_is_a_503_with_the_reason(place):
     assert "not_there" in answer.json()["error"]["message"]
 
 
+def test_handler_that_loads_at_its_first_request_is_loaded_before_it_serves(place):
+    stores, mine, client = place
+    lazily = (
+        "        self.calls += 1\n",
+        "        if self.calls == 0:\n            time.sleep(1.5)\n        self.calls += 1\n",
+    )
+    changes = {"manifest.py": ('"1.0.0"', '"8.0.0"'), "realtime.py": lazily}
+    deployment = deploy(stores, mine.scope, publish(stores, mine.scope, PLUGINS / "letters", changes))
+    began = time.perf_counter()
+
+    answer = client.post(deployment.route_prefix, json={"text": "a"})
+
+    assert answer.json()["embedding"] == [1.0, 0.0, 0.0]
+    assert time.perf_counter() - began < 1.4
+
+
+def test_host_that_ends_at_its_trial_request_fails_the_rollout(place):
+    stores, mine, _ = place
+    ends = ("        self.calls += 1\n", "        os._exit(9)\n")
+    changes = {"manifest.py": ('"1.0.0"', '"9.0.0"'), "realtime.py": ends}
+
+    failed = deploy(
+        stores, mine.scope, publish(stores, mine.scope, PLUGINS / "letters", changes), DeploymentStatus.FAILED
+    )
+
+    assert "exited: 9" in failed.error
+
+
 def test_undeployed_handler_is_gone_and_says_how_to_bring_it_back(place):
     stores, mine, client = place
     plugin = publish(stores, mine.scope, PLUGINS / "letters", {"manifest.py": ('"1.0.0"', '"5.0.0"')})
@@ -325,7 +353,7 @@ def test_query_that_the_plugin_can_not_embed_is_an_error_not_an_empty_list(store
     with running(stores) as client:
         answer = client.post("/v1/documents/search", json={"query": "zzz"}, headers=mine.headers)
 
-    assert answer.status_code == 422
+    assert answer.status_code == 500
     assert "ValueError" in answer.json()["error"]["message"]
 
 
