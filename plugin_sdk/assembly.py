@@ -11,15 +11,20 @@ import pandas as pd
 
 from plugin_sdk.columns import same_values
 from plugin_sdk.outcomes import LINEAGE, RowFailure
-from plugin_sdk.rows import Positions, Unidentified, document_names, identify, renumbered
+from plugin_sdk.rows import Positions, Unidentified, document_names, identify, renumbered, same_memory
 
 Mask = npt.NDArray[np.bool_]
 
 
 class BrokenRule(ValueError):
-    """A processor returned what it may not; the text continues "Step X returned …"."""
+    """A processor returned what it may not; the text continues "Step X returned …".
 
-    rule = True
+    `whole` says that fewer rows would only hide it: half of a batch whose rows can't be told apart may be none at all.
+    """
+
+    def __init__(self, text: str, *, whole: bool = False) -> None:
+        super().__init__(text)
+        self.whole = whole
 
 
 @dataclass(slots=True)
@@ -39,6 +44,7 @@ class Piece:
     changed: list[str]
     dropped: int
     gone: frozenset[str]
+    lineage_changed: bool = False
 
 
 @dataclass(slots=True)
@@ -48,7 +54,7 @@ class Rows:
     frame: pd.DataFrame
     origin: Positions
     ordinal: Positions
-    ids: npt.NDArray[Any]
+    first: pd.DataFrame
     written: dict[str, Written] = field(default_factory=dict)
     steps: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     nested: dict[str, list[Any]] = field(default_factory=dict)
@@ -58,31 +64,32 @@ class Rows:
         """A partition before its first step."""
         here = frame.reset_index(drop=True)
         count = len(here)
-        ids = here["document_id"].to_numpy(dtype=object) if "document_id" in here else np.full(count, None, object)
-        nested = {name: copy.deepcopy(here[name].tolist()) for name in here if here[name].dtype == object}
-        return cls(here, np.arange(count), np.zeros(count, np.int64), ids, {}, np.zeros(count, np.int64), nested)
+        nested = [name for name, array in zip(here.columns, _arrays(here), strict=True) if array.dtype == object]
+        before = {name: copy.deepcopy(here[name].tolist()) for name in nested}
+        return cls(here, np.arange(count), np.zeros(count, np.int64), here, {}, np.zeros(count, np.int64), before)
 
     def batch(self, positions: Positions) -> pd.DataFrame:
-        """The rows at `positions`, numbered from 0."""
+        """The rows at `positions`, numbered from 0; not to be changed."""
         count = len(positions)
         if count == len(self.frame):
-            cut = self.frame
-        elif count and positions[-1] - positions[0] == count - 1:
+            return self.frame
+        if count and positions[-1] - positions[0] == count - 1:
             cut = self.frame.iloc[positions[0] : positions[-1] + 1]
         else:
             cut = self.frame.take(positions)
-        given = cut.copy(deep=False)
-        given.index = pd.RangeIndex(count)
-        return given
+        cut.index = pd.RangeIndex(count)
+        return cut
 
-    def handed(self, given: pd.DataFrame) -> pd.DataFrame:
-        """The batch that the processor gets: a frame of its own over the same values."""
-        return given.copy(deep=False)
+    def names(self, positions: Positions) -> list[str | None]:
+        """The document ids of the rows at `positions`."""
+        if "document_id" not in self.first.columns:
+            return [None] * len(positions)
+        ids = self.first["document_id"].take(self.origin[positions]).tolist()
+        return document_names(ids, self.ordinal[positions])
 
     def failure(self, at: int, step: str, column: str | None, reason: str, trace: str = "") -> RowFailure:
         """The row at this position as a failure."""
-        name = document_names(self.ids[[self.origin[at]]], self.ordinal[[at]])[0]
-        return RowFailure(int(self.origin[at]), name, step, column, reason, trace)
+        return RowFailure(int(self.origin[at]), self.names(np.array([at]))[0], step, column, reason, trace)
 
     def close(self, step: str) -> None:
         """Count columns whose nested values a step changed in place as written; no column gave that away before."""
@@ -105,13 +112,14 @@ def piece_of(returned: Any, given: pd.DataFrame, positions: Positions, rows: Row
     try:
         local = identify(given, returned)
     except Unidentified as error:
-        raise BrokenRule(f"{error}: keep the column document_id") from None
-    changed = _changed(given, returned, local)
+        raise BrokenRule(f"{error}: keep the column document_id", whole=True) from None
+    changed, lineage_changed = _changed(given, returned, local)
     gone: frozenset[str] = frozenset()
     if any(name in given.columns for name in returned.columns):
         gone = frozenset(name for name in rows.written if name not in returned.columns)
-    frame = returned[changed]
-    return Piece(frame, positions[local], changed, len(positions) - len(np.unique(local)), gone)
+    if _in_place(local, len(given)):
+        return Piece(returned, positions, changed, 0, gone, lineage_changed)
+    return Piece(returned, positions[local], changed, len(positions) - len(np.unique(local)), gone)
 
 
 def joined(rows: Rows, pieces: Sequence[Piece], selected: Positions, step: str, is_step: bool) -> Rows:
@@ -120,6 +128,8 @@ def joined(rows: Rows, pieces: Sequence[Piece], selected: Positions, step: str, 
     Rows at `selected` positions that no piece has are gone: dropped by the processor, or failed.
     """
     count = len(rows.frame)
+    if len(pieces) == 1 and _in_place(pieces[0].source, count) and not pieces[0].gone:
+        return _extended(rows, pieces[0], step, is_step)
     unseen = np.ones(count, bool)
     unseen[selected] = False
     outside = np.flatnonzero(unseen)
@@ -127,7 +137,7 @@ def joined(rows: Rows, pieces: Sequence[Piece], selected: Positions, step: str, 
     order = np.argsort(source, kind="stable")
     in_order = bool((order == np.arange(len(order))).all())
     taken = source if in_order else source[order]
-    same = len(taken) == count and bool((taken == np.arange(count)).all())
+    same = _in_place(taken, count)
     processed = ~unseen[taken]
 
     frame = rows.frame if same else rows.frame.take(taken)
@@ -139,11 +149,38 @@ def joined(rows: Rows, pieces: Sequence[Piece], selected: Positions, step: str, 
         frame[name] = values if in_order else values.take(order).reset_index(drop=True)
         written[name] = Written(step, processed)
     _remove_gone(frame, written, pieces, processed)
-    after = Rows(frame, rows.origin[taken], rows.ordinal[taken], rows.ids, written, rows.steps[taken], rows.nested)
+    after = Rows(frame, rows.origin[taken], rows.ordinal[taken], rows.first, written, rows.steps[taken], rows.nested)
     if is_step:
         after.steps = after.steps + processed
     _name_added(after, taken)
     return after
+
+
+def _extended(rows: Rows, piece: Piece, step: str, is_step: bool) -> Rows:
+    """The partition after a step that had all rows at once, and returned them as they were with more columns."""
+    if piece.changed:
+        processed = np.ones(len(rows.frame), bool)
+        rows.written |= {name: Written(step, processed) for name in piece.changed}
+        rows.frame = _with(rows.frame, piece)
+    if is_step:
+        rows.steps = rows.steps + 1
+    return rows
+
+
+def _with(frame: pd.DataFrame, piece: Piece) -> pd.DataFrame:
+    """The frame with the piece's changed columns; the returned frame itself where it has all that it was given."""
+    after = piece.frame.copy(deep=False)
+    after.index = frame.index
+    if set(frame.columns).issubset(after.columns) and not piece.lineage_changed:
+        return after
+    for name in frame.columns:
+        if name not in piece.changed:
+            after[name] = frame[name]
+    return after[[*frame.columns, *(name for name in after.columns if name not in frame.columns)]]
+
+
+def _in_place(positions: Positions, count: int) -> bool:
+    return len(positions) == count and bool((positions == np.arange(count)).all())
 
 
 def _name_added(rows: Rows, taken: Positions) -> None:
@@ -153,7 +190,7 @@ def _name_added(rows: Rows, taken: Positions) -> None:
         return
     rows.ordinal = renumbered(rows.origin, rows.ordinal, np.unique(rows.origin[repeated]))
     if "document_id" in rows.frame:
-        rows.frame["document_id"] = pd.Series(document_names(rows.ids[rows.origin], rows.ordinal), dtype="str")
+        rows.frame["document_id"] = pd.Series(rows.names(np.arange(len(rows.frame))), dtype="str")
 
 
 def _column(before: pd.DataFrame, pieces: Sequence[Piece], outside: Positions, name: str) -> "pd.Series[Any]":
@@ -165,6 +202,8 @@ def _column(before: pd.DataFrame, pieces: Sequence[Piece], outside: Positions, n
     ]
     if len(outside):
         parts.append(_previous(before, name, outside))
+    if not parts:
+        return pd.Series([], dtype=object)
     if len(parts) == 1:
         return parts[0].reset_index(drop=True)
     if len({part.dtype for part in parts}) > 1:
@@ -195,42 +234,30 @@ def _check_names(returned: pd.DataFrame) -> None:
     for name in returned.columns:
         if not isinstance(name, str):
             raise BrokenRule(f"a column named {name!r}, names are texts: give each column a name")
-    if not returned.columns.is_unique:
+    if len(set(returned.columns)) < len(returned.columns):
         twice = returned.columns[returned.columns.duplicated()][0]
         raise BrokenRule(f"two columns named '{twice}': keep one")
 
 
-def _changed(given: pd.DataFrame, returned: pd.DataFrame, local: Positions) -> list[str]:
-    """Names of the returned columns that are new or hold other values than the rows that they come from."""
-    same_rows = len(local) == len(given) and bool((local == np.arange(len(given))).all())
+def _changed(given: pd.DataFrame, returned: pd.DataFrame, local: Positions) -> tuple[list[str], bool]:
+    """The returned columns that are new or hold other values than the rows that they come from; is one lineage?"""
+    same_rows = _in_place(local, len(given))
     before = dict(zip(given.columns, _arrays(given), strict=True))
     changed = []
     for name, array in zip(returned.columns, _arrays(returned), strict=True):
-        if name in LINEAGE and name in before:
-            continue
         if name not in before:
             changed.append(name)
-        elif not (same_rows and _one(before[name], array)):
+        elif not (same_rows and same_memory(before[name], array)):
             expected = given[name] if same_rows else given[name].take(local)
             if not same_values(expected, returned[name]):
                 changed.append(name)
-    return changed
+    owned = [name for name in changed if name not in LINEAGE or name not in before]
+    return owned, len(owned) < len(changed)
 
 
 def _arrays(frame: pd.DataFrame) -> list[Any]:
     """Each column's array, without a Series around it."""
     return [frame._mgr.iget_values(i) for i in range(frame.shape[1])]
-
-
-def _one(a: Any, b: Any) -> bool:
-    """Whether two columns are the same memory."""
-    if a is b:
-        return True
-    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
-        return (
-            a.dtype == b.dtype and a.__array_interface__["data"] == b.__array_interface__["data"] and len(a) == len(b)
-        )
-    return a.__class__ is b.__class__ and getattr(a, "_pa_array", 0) is getattr(b, "_pa_array", 1)
 
 
 def _kind(value: Any) -> str:

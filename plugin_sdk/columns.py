@@ -133,7 +133,8 @@ def _unstacked(column: pa.FixedSizeListArray, kind: pa.DataType) -> list[Any]:
         size = values.type.list_size
         shape.append(size)
         values = values.values.slice(values.offset * size, len(values) * size)
-    if values.null_count or not pa.types.is_primitive(values.type):
+    exact = pa.types.is_floating(values.type) or not values.null_count  # a null float becomes NaN
+    if not exact or not pa.types.is_primitive(values.type):
         return list(column.to_pylist())
     rows = values.to_numpy(zero_copy_only=False).reshape(len(valid), *shape).copy()
     return [row if there else None for row, there in zip(rows, valid, strict=True)]
@@ -203,10 +204,19 @@ def _vector(value: Any, dim: int) -> np.ndarray[Any, Any]:
         with np.errstate(over="ignore"):
             exact = np.asarray(numbers)
             if exact.dtype.kind not in "fiub":
-                exact = np.array([float(n) if not isinstance(n, str | bytes) else math.nan for n in numbers])
-            return np.asarray(exact, np.float32)
-    except (TypeError, ValueError, OverflowError):
+                exact = np.array([_float(number) for number in numbers])
+            return exact.astype(np.float32)
+    except (TypeError, ValueError):
         raise Unstorable("values that are no numbers", rule) from None
+
+
+def _float(number: Any) -> float:
+    if isinstance(number, str | bytes):
+        raise TypeError("text is no number")
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
 
 
 def _finite_only(

@@ -1,10 +1,12 @@
 """Which row of a batch each returned row comes from, and what its document is called."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pandas.arrays import NumpyExtensionArray
 
 Positions = npt.NDArray[np.int64]
 
@@ -37,7 +39,7 @@ def identify(given: pd.DataFrame, returned: pd.DataFrame) -> Positions:
     return found
 
 
-def document_names(ids: npt.NDArray[Any], ordinals: Positions) -> list[str | None]:
+def document_names(ids: Iterable[str | None], ordinals: Positions) -> list[str | None]:
     """The id of each row: its source's, with `_1`, `_2`, … for the second row that came from it and those after."""
     return [
         f"{name}_{ordinal}" if ordinal and name is not None else name
@@ -55,7 +57,7 @@ def _by_column(given: pd.DataFrame, returned: pd.DataFrame, column: str) -> Posi
     if column not in given.columns or column not in returned.columns:
         return None
     before, after = given[column], returned[column]
-    if len(before) == len(after) and after.array is before.array:
+    if same_memory(before.array, after.array):
         return np.arange(len(given))
     known = pd.Index(before.to_numpy(dtype=object))
     if not known.is_unique or known.hasnans:
@@ -82,6 +84,24 @@ def _first_rows(given: pd.DataFrame, returned: pd.DataFrame) -> Positions | None
             head = given[column].iloc[: len(returned)].to_list()
             return np.arange(len(returned)) if head == returned[column].to_list() else None
     return None
+
+
+def same_memory(a: Any, b: Any) -> bool:
+    """Whether two columns' arrays are views of the same values; False may also mean that it is not known."""
+    if a is b:
+        return True
+    if isinstance(a, NumpyExtensionArray):
+        a = a.to_numpy()
+    if isinstance(b, NumpyExtensionArray):
+        b = b.to_numpy()
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return len(a) == len(b) and a.dtype == b.dtype and _address(a) == _address(b) and a.strides == b.strides
+    return a.__class__ is b.__class__ and getattr(a, "_pa_array", 0) is getattr(b, "_pa_array", 1)
+
+
+def _address(values: npt.NDArray[Any]) -> int:
+    address: int = values.__array_interface__["data"][0]
+    return address
 
 
 def _fresh(index: pd.Index) -> bool:

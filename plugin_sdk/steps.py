@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from plugin_sdk.assembly import Piece, Rows, joined, piece_of
+from plugin_sdk.assembly import BrokenRule, Piece, Rows, joined, piece_of
 from plugin_sdk.manifest import ComputeProfile, Manifest
 from plugin_sdk.outcomes import KILLED_FOR_MEMORY, RowFailure, StepInfo
 from plugin_sdk.pipeline import ResourceType, RowCondition, StepDefinition
@@ -32,7 +32,7 @@ MAX_TRACEBACK = 8000
 
 
 class Progress(Protocol):
-    """Hears of each batch; `rows` are positions in the partition."""
+    """Hears of each batch; `rows` are positions in the partition, `rows_done` those of the step so far."""
 
     def started(self, step: int, batch: int, rows: Positions) -> None: ...
 
@@ -102,9 +102,9 @@ class Step:
             return np.ones(len(frame), bool)
         if "mime_type" not in frame.columns:
             return np.zeros(len(frame), bool)
-        codes, kinds = pd.factorize(frame["mime_type"].to_numpy(dtype=object), use_na_sentinel=True)
-        fits = np.array([self.condition.matches(str(kind)) for kind in kinds] + [False])
-        taken: npt.NDArray[np.bool_] = fits[codes]
+        kinds = pa.chunked_array([pa.array(frame["mime_type"], from_pandas=True)]).combine_chunks().dictionary_encode()
+        fits = np.array([self.condition.matches(str(kind)) for kind in kinds.dictionary.to_pylist()] + [False])
+        taken: npt.NDArray[np.bool_] = fits[kinds.indices.fill_null(len(fits) - 1).to_numpy()]
         return taken
 
 
@@ -205,6 +205,7 @@ class _Stage:
     work: Any
     index: int = -1
     passed: int = 0
+    done: int = 0
     alike: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -298,8 +299,9 @@ class _Run:
             error = self._attempt(rows, stage, processor, positions, result)
             if error is not None:
                 waiting += self._after_failure(rows, stage, positions, error, result)
-            done = 0 if waiting else len(batch)
-            self._progress.finished(stage.index, number, done, total)
+            with self._lock:
+                stage.done += 0 if waiting else len(batch)
+            self._progress.finished(stage.index, number, stage.done, total)
         return result
 
     def _attempt(
@@ -307,14 +309,13 @@ class _Run:
     ) -> "_Failed | None":
         given = rows.batch(positions)
         try:
-            returned = processor(rows.handed(given))
+            returned = processor(given.copy(deep=False))
             if inspect.isawaitable(returned):
                 returned = asyncio.run(_awaited(returned))
             piece = piece_of(returned, given, positions, rows)
-        except ValueError as error:
-            if getattr(error, "rule", None) is None:
-                return _Failed.of(error, stage.label)
-            return _Failed(f"Step {stage.label} returned {error}", _cut(f"Step {stage.label} returned {error}."))
+        except BrokenRule as error:
+            reason = _cut(f"Step {stage.label} returned {error}.")
+            return _Failed(reason, reason, whole=error.whole)
         except BaseException as error:
             return _Failed.of(error, stage.label)
         stage.passed += len(positions)
@@ -328,7 +329,7 @@ class _Run:
         """The halves to try next; none for a row alone, or where halving has shown nothing but the same failure."""
         if error.memory:
             gc.collect()
-        if len(positions) > 1 and (error.memory or not stage.hopeless(error.kind)):
+        if len(positions) > 1 and not error.whole and (error.memory or not stage.hopeless(error.kind)):
             middle = len(positions) // 2
             return [positions[middle:], positions[:middle]]
         with self._lock:
@@ -353,6 +354,7 @@ class _Failed:
     reason: str
     traceback: str = ""
     memory: bool = False
+    whole: bool = False
 
     @classmethod
     def of(cls, error: BaseException, label: str) -> "_Failed":

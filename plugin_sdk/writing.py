@@ -89,6 +89,8 @@ def _vector_faults(rows: Rows, written: Written, name: str, encoded: Encoded) ->
     step = written.step
     for at, bad in encoded.bad.items():
         yield at, step, name, f"{_wrote(step, name, bad)} {DIM_FIX}"
+    if encoded.array.null_count == len(encoded.bad):
+        return
     null = encoded.array.is_null().to_numpy(zero_copy_only=False) & written.processed
     for at in map(int, np.flatnonzero(null)):
         if at not in encoded.bad:
