@@ -1,9 +1,9 @@
 """Routes of objects."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from core.batches import trigger_bucket
 from core.buckets import Bucket, find_bucket
@@ -38,7 +38,14 @@ scoped = APIRouter(prefix="/buckets/{bucket_identifier}/objects", tags=["objects
 URL_LIVES_S = 3600
 
 
-class CreateBlob(Body):
+class Mirroring(BaseModel):
+    """What the official client always sends: files are fetched where they are processed, and none is mirrored."""
+
+    canonicalize_source: bool | None = Field(None, exclude=True)
+    force_remirror: Literal[False] | None = Field(None, exclude=True)
+
+
+class CreateBlob(Body, Mirroring):
     """CreateBlobRequest; `url` is the plain way to say that the data is a file elsewhere."""
 
     property: str = Field(min_length=1, max_length=100)
@@ -59,7 +66,7 @@ class ShortBlob(OpenBody):
     url: str | None = None
 
 
-class CreateObject(OpenBody):
+class CreateObject(OpenBody, Mirroring):
     """CreateObjectRequest; every other key is a property of the object."""
 
     key_prefix: str | None = None

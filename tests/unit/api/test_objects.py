@@ -108,6 +108,7 @@ def test_short_blob_goes_to_the_only_blob_property(api: Api) -> None:
         ),
         ({"blobs": [{"property": "text", "type": "text", "data": "x", "kind": 1}]}, "blobs[0].kind: there is no such"),
         (text("x", title="t" * 70_000), "64 KiB"),
+        (text("x", force_remirror=True), "force_remirror: Input should be False"),
     ],
 )
 def test_wrong_object_is_refused_by_the_field(docs: Api, moto_stores: Stores, asked: Any, said: str) -> None:
