@@ -26,8 +26,17 @@ class DeployFailed(PlatformError):
     code = "deploy_failed"
 
 
-def deploy(settings: Settings, stack: str = "openpeek", template: Path = TEMPLATE, timeout_s: float = 60.0) -> bool:
+def deploy(
+    settings: Settings,
+    stack: str = "openpeek",
+    template: Path = TEMPLATE,
+    serving_url: str = "",
+    timeout_s: float = 60.0,
+) -> bool:
     """Make the stack be as `template` and the code of this repository say.
+
+    Args:
+        serving_url: where the data routes lead; empty leaves them out, as behind a gateway that has them itself.
 
     Returns:
         Whether anything had to be done: with neither template, code nor settings changed, nothing is.
@@ -37,7 +46,7 @@ def deploy(settings: Settings, stack: str = "openpeek", template: Path = TEMPLAT
     """
     archive = code_archive()
     body = template.read_text()
-    parameters = _parameters(settings, archive)
+    parameters = _parameters(settings, archive) | {"ServingUrl": serving_url}
     state = hashlib.sha256(json.dumps([body, parameters], sort_keys=True).encode()).hexdigest()
     cloudformation = client("cloudformation", settings)
     present = _described(cloudformation, stack)
