@@ -1,0 +1,56 @@
+"""Settings of a plugin host on the author's own machine, from the environment."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from plugin_sdk.errors import PlatformError
+from plugin_sdk.host.settings import HostSettings
+
+LIMITS = {
+    "MIXPEEK_HOST_TIMEOUT_S": "call_timeout_s",
+    "MIXPEEK_HOST_MEMORY_MB": "memory_mb",
+    "MIXPEEK_HOST_SCRATCH_MB": "scratch_mb",
+}
+"""Environment variable -> field of HostSettings."""
+
+
+class BadSetting(PlatformError):
+    """An environment variable holds what can't be used."""
+
+    code = "bad_setting"
+
+
+def local_host_settings(environ: Mapping[str, str] | None = None) -> HostSettings:
+    """Limits from MIXPEEK_HOST_TIMEOUT_S, _MEMORY_MB and _SCRATCH_MB; models from HF_HOME, else the platform's own.
+
+    Raises:
+        BadSetting: a limit is no number above 0.
+    """
+    env = os.environ if environ is None else environ
+    limits = {field: _number(name, env[name]) for name, field in LIMITS.items() if env.get(name)}
+    defaults = HostSettings()
+    return HostSettings(
+        memory_mb=int(limits.get("memory_mb", defaults.memory_mb)),
+        call_timeout_s=limits.get("call_timeout_s", defaults.call_timeout_s),
+        scratch_mb=int(limits.get("scratch_mb", defaults.scratch_mb)),
+        model_cache=model_cache(env),
+    )
+
+
+def model_cache(env: Mapping[str, str]) -> Path | None:
+    """HF_HOME, else `$OPENPEEK_HOME/models` (by default under ~/.openpeek), if it is there."""
+    if env.get("HF_HOME"):
+        return Path(env["HF_HOME"])
+    home = Path(env["OPENPEEK_HOME"]) if env.get("OPENPEEK_HOME") else Path.home() / ".openpeek"
+    return home / "models" if (home / "models").is_dir() else None
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e9 or (name != "MIXPEEK_HOST_TIMEOUT_S" and value < 1):
+        raise BadSetting(f"{name} is {text!r}.", "Set it to a number above 0, or unset it.")
+    return value

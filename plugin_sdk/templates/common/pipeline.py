@@ -1,0 +1,33 @@
+"""Batch processing: which processor runs, on what, for which rows."""
+
+from typing import Any, Dict, Optional
+
+from engine.plugins.extractors.pipeline import (
+    PipelineDefinition,
+    ResourceType,
+    RowCondition,
+    StepDefinition,
+    build_pipeline_steps,
+)
+
+from .manifest import {{Class}}Params, metadata
+from .processors.core import {{Class}}Config, {{Class}}Processor
+
+
+def build_steps(
+    extractor_request: Any,
+    container: Optional[Any] = None,
+    base_steps: Optional[list] = None,
+    **kwargs: Any,
+) -> Dict[str, Any]:
+    params = {{Class}}Params(**(extractor_request.extractor_config.parameters or {}))
+    steps = [
+        StepDefinition(
+            service_class={{Class}}Processor,
+            resource_type=ResourceType.CPU,  # or GPU, API
+            config={{Class}}Config(**params.model_dump()),
+            condition=RowCondition.{{condition}},
+        ),
+    ]
+    pipeline = PipelineDefinition(name=metadata["feature_extractor_name"], version=metadata["version"], steps=steps)
+    return {"steps": (base_steps or []) + build_pipeline_steps(pipeline), "prepare": lambda ds: ds}

@@ -1,0 +1,40 @@
+"""Limits and model cache of a local run come from the environment, or a word on what is wrong with it."""
+
+from pathlib import Path
+
+import pytest
+
+from plugin_sdk.host import HostSettings
+from plugin_sdk.local_host import BadSetting, local_host_settings
+
+
+def test_limits_come_from_the_environment(tmp_path):
+    env = {
+        "MIXPEEK_HOST_TIMEOUT_S": "2.5",
+        "MIXPEEK_HOST_MEMORY_MB": "512",
+        "MIXPEEK_HOST_SCRATCH_MB": "64",
+        "HF_HOME": str(tmp_path),
+    }
+
+    settings = local_host_settings(env)
+
+    assert (settings.call_timeout_s, settings.memory_mb, settings.scratch_mb) == (2.5, 512, 64)
+    assert settings.model_cache == tmp_path
+
+
+def test_without_limits_the_defaults_hold(tmp_path):
+    settings = local_host_settings({"OPENPEEK_HOME": str(tmp_path)})
+
+    assert settings == HostSettings()
+
+
+def test_platforms_own_models_are_used_when_there(tmp_path):
+    (tmp_path / "models").mkdir()
+
+    assert local_host_settings({"OPENPEEK_HOME": str(tmp_path)}).model_cache == Path(tmp_path / "models")
+
+
+@pytest.mark.parametrize("value", ["much", "0", "-1", "nan", "0.5"])
+def test_wrong_limit_is_named(value):
+    with pytest.raises(BadSetting, match="MIXPEEK_HOST_MEMORY_MB"):
+        local_host_settings({"MIXPEEK_HOST_MEMORY_MB": value})
