@@ -110,6 +110,7 @@ def _begin(
         home.state_file.unlink(missing_ok=True)
     require_free(gateway_port, "--port", "OPENPEEK_PORT")
     require_free(emulator_port, "--emulator-port", "OPENPEEK_EMULATOR_PORT")
+    home.prepare()
     _put_old_logs_aside(home)
     with home.log("supervisor").open("ab") as log:
         return subprocess.Popen(
@@ -125,7 +126,6 @@ def _begin(
 
 def _put_old_logs_aside(home: Home) -> None:
     """Each start begins new log files; those of the start before are kept as `.1`."""
-    home.logs.mkdir(parents=True, exist_ok=True)
     for log in home.logs.glob("*.log"):
         log.replace(log.with_suffix(".log.1"))
 

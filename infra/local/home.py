@@ -65,6 +65,12 @@ class Home:
         """Address, key and namespace of the platform that runs here."""
         return self.path / "profile.json"
 
+    def prepare(self) -> None:
+        """Make the folders; what holds records, files and logs is closed to other users."""
+        for private in (self.emulator, self.logs, self.lock.parent):
+            private.mkdir(parents=True, exist_ok=True)
+            private.chmod(0o700)
+
     def profile(self) -> Profile | None:
         """The profile, if the platform has ever run here."""
         found = read_json(self.profile_file)
