@@ -81,7 +81,7 @@ def judge_content(file: str, content: bytes) -> Iterator[Violation]:
 
 def _portable_executable(content: bytes) -> bool:
     offset = int.from_bytes(content[60:64], "little")
-    return content[offset : offset + 2] in {b"PE", b"NE", b"LE", b"LX"} or content[2:64].count(0) < 60
+    return content[offset : offset + 2] in {b"PE", b"NE", b"LE", b"LX"} or b"DOS mode" in content[64:256]
 
 
 def _program(file: str, words: str) -> Violation:

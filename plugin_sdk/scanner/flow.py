@@ -5,6 +5,7 @@ The answer is an upper bound that ignores order and conditions; it grows until n
 
 import ast
 import builtins
+import time
 from collections import deque
 from collections.abc import Iterable
 from typing import Any
@@ -20,6 +21,7 @@ from plugin_sdk.scanner.tables import (
 Values = frozenset[Value]
 NOTHING: Values = frozenset()
 BUILTINS = set(dir(builtins)) | {"__builtins__", "__loader__", "__spec__"}
+DEADLINE_S = 3.0
 MAX_PATH = 160
 MAX_TEXTS = 6
 MAX_TEXT = 4096
@@ -91,12 +93,13 @@ class Flow:
         for module in self.modules.values():
             for unit in module.units:
                 unit.queued = True
+        deadline = time.monotonic() + DEADLINE_S
         left = 20_000 + budget * sum(len(unit.ops) for unit in self._queue)
         while self._queue:
             unit = self._queue.popleft()
             unit.queued = False
             left -= len(unit.ops) + 1
-            if left < 0:
+            if left < 0 or time.monotonic() > deadline:
                 raise TooTangled
             self.evaluate(unit)
         self._settled = True
@@ -343,6 +346,8 @@ class Flow:
     def _constant(self, node: ast.Constant, scope: Scope) -> Values:
         if isinstance(node.value, str) and len(node.value) <= MAX_TEXT:
             return frozenset({("txt", node.value)})
+        if isinstance(node.value, bytes) and len(node.value) <= MAX_TEXT:
+            return frozenset({("txt", node.value.decode("latin-1"))})
         return NOTHING
 
     def _attribute(self, node: ast.Attribute, scope: Scope) -> Values:
@@ -438,6 +443,8 @@ class Flow:
             base = self.of(node.func.value)
             if any(value[0] == "txt" for value in base):
                 found |= text_method(node.func.attr, base, arguments)
+                if node.func.attr == "join" and node.args and isinstance(node.args[0], (ast.List, ast.Tuple)):
+                    found |= self._joined_list(base, node.args[0].elts)
             if node.func.attr in ADDERS:
                 given = boxed(
                     value for values in [*arguments, *keywords.values()] for value in values if value[0] != "txt"
@@ -447,6 +454,12 @@ class Flow:
             return self.self_of(scope)
         self._callbacks(arguments, keywords, functions)
         return frozenset(found)
+
+    def _joined_list(self, separators: Values, parts: list[ast.expr]) -> Values:
+        """`"x".join([a, b])` with the list written out."""
+        between = frozenset(value for value in separators if value[0] == "txt")
+        pieces = [values for part in parts for values in (between, self.of(part))][1:]
+        return joined(pieces[:200])
 
     def self_of(self, scope: Scope) -> Values:
         here: Scope | None = scope

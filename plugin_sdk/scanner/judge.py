@@ -226,7 +226,7 @@ def _stdlib_path(parts: tuple[str, ...]) -> Verdict | None:
             return _stdlib_function(module, bare)
         if module in NOT and (bare in NOT[module] or "*" in NOT[module]):
             return _stdlib_function(module, bare)
-        inside_module = length == 1 or module in MODULES
+        inside_module = length == 1 or module in MODULES or bare not in libraries.LIBRARY_OWN_NAMES
         if inside_module and bare in STDLIB and f"{module}.{bare}" not in tables.STDLIB_OWN_NAMES:
             return _reached(parts, length)
     return _member(parts, tables.PATH_DOORS if root == "pathlib" else set())
@@ -286,7 +286,9 @@ def _library_path(parts: tuple[str, ...]) -> Verdict | None:
             and bare not in doors
         ):
             return _reached(parts, position)
-        if bare in doors and (pure or len(bare) > 4 or bare in {"fp", "run"}):
+        if f"{parts[position - 1]}.{bare}" in doors:
+            return _door(_shown(parts[: position + 1]), doors[f"{parts[position - 1]}.{bare}"])
+        if bare in doors and (pure or len(bare) > 4 or bare in {"fp", "run", "show"}):
             return _door(_shown(parts[: position + 1]), doors[bare])
         if pure and bare in libraries.LIBRARY_OWN_NAMES and position + 1 < len(parts):
             name = parts[position + 1].split("(")[0]

@@ -43,7 +43,7 @@ LIBRARY_DOORS: dict[str, dict[str, str]] = {
         CODE: """
             hub package CompilationUnit cpp_extension load_inline load_url load_state_dict_from_url reduce_graph_module
             reduce_package_graph_module PackageImporter PackageExporter jiterator hipify create_jit_fn
-            create_multi_output_jit_fn nvrtc benchmark_utils torch_package_importer
+            create_multi_output_jit_fn nvrtc jit.load jit.jit_module_from_flatbuffer export.load ScriptModule.define
         """,
         MEMORY: """
             load_library loaded_libraries CUDAPluggableAllocator change_current_allocator cudart import_ir_module
@@ -74,8 +74,8 @@ LIBRARY_DOORS: dict[str, dict[str, str]] = {
         CODE: "tools quantization_tools",
     },
     "PIL": {
-        PROCESS: "ImageGrab ImageShow load_djpeg Ghostscript EpsImagePlugin ImageTk",
-        CODE: "unsafe_eval",
+        PROCESS: "show ImageGrab ImageShow load_djpeg Ghostscript EpsImagePlugin ImageTk",
+        CODE: "unsafe_eval ImageMath.eval",
         FILES: "fp TarIO ContainerIO",
     },
     "imageio": {FILES: "Request get_file get_local_filename", MEMORY: "load_lib freeimage", PROCESS: "ffmpeg"},

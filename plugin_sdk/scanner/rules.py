@@ -20,12 +20,12 @@ from plugin_sdk.scanner.report import Severity, Violation
 from plugin_sdk.scanner.scopes import EVAL, Flattener, Module, Scope, Unit
 from plugin_sdk.scanner.tables import ORDINARY_DUNDERS, words
 
-FIELD = re.compile(r"\{[^{}]*?[.\[]\s*(_\w+|" + "|".join(sorted(tables.INTERNAL_ATTRIBUTES)) + r")\b")
+FIELD = re.compile(r"\{([^{}!:]*[.\[][^{}!:]*)")
 DUNDER = re.compile(r"__\w+__")
-MAPPINGS = {"__globals__", "__builtins__", "__dict__"}
+MAPPINGS = {"__globals__", "__builtins__", "__dict__", "__code__"}
 READERS = words(
     """
-    get items values keys pop popitem setdefault update copy clear __getitem__ __iter__
+    get items values keys pop popitem setdefault update replace copy clear __getitem__ __iter__
     """
 )
 UNKNOWN_TEXT = "\0"
@@ -518,7 +518,7 @@ class Rules:
                 self.verdict(target, verdict)
             elif tail in LISTED:
                 self.report(target, f"Forbidden attribute: {tail}", DUNDER_WHY, DUNDER_FIX)
-            elif "(" not in path and "[" not in path and not path.startswith("?") and self._is_code(extra[0]):
+            elif "(" not in path and "[" not in path and not path.startswith("?") and self._is_code(extra[0], path):
                 why = "a changed library changes what others run"
                 self.report(target, f"Changed library: {path}", why, "Wrap the function in one of your own")
         if isinstance(target, ast.Attribute):
@@ -541,11 +541,12 @@ class Rules:
                         "Use the public name",
                     )
 
-    def _is_code(self, source: ast.expr | None) -> bool:
+    def _is_code(self, source: ast.expr | None, path: str) -> bool:
+        """Whether what is stored into a library may be something that can be called."""
         if source is None:
             return True
-        if isinstance(source, (ast.Lambda, ast.Call)) and not self.flow.of(source):
-            return True
+        if isinstance(source, (ast.Lambda, ast.Call, ast.Name)) and not self.flow.of(source):
+            return not any(part in path.split(".") for part in tables.LIBRARY_SETTINGS)
         return any(
             kind in {"def", "cls", "obj"}
             or (kind == "lib" and "(" not in path and path.rsplit(".", 1)[-1] not in {"inf", "nan", "pi"})
@@ -564,20 +565,32 @@ class Rules:
             texts = [str(text) for kind, text in self.flow.of(node) if kind == "txt"]
         for text in texts:
             if "{" in text:
-                for name in FIELD.findall(text):
-                    self._field(node, name)
+                for field in FIELD.findall(text):
+                    self._field(node, field)
             if (":" in text or "." in text) and len(text) > 6:
                 address = forbidden_address(text.replace(UNKNOWN_TEXT, "x"))
                 if address is not None:
                     why = "it is an address of the machine itself or of its cloud"
                     self.report(node, f"Forbidden address: {address}", why, "Call public addresses only")
 
-    def _field(self, node: ast.expr, name: str) -> None:
-        if name in LISTED:
-            self.report(node, f"Dunder attribute: {name}", DUNDER_WHY, DUNDER_FIX, "warning")
-        internal = name in tables.INTERNAL_ATTRIBUTES
-        if internal or (name not in ORDINARY_DUNDERS | LISTED | tables.SAFE_PRIVATE and not self._defined(name)):
-            self.report(node, f"Forbidden attribute: {name}", DUNDER_WHY, "Format plain values")
+    def _field(self, node: ast.expr, field: str) -> None:
+        """`{0.name[key]}` reads attributes and items of what is formatted."""
+        names = re.split(r"\s*([.\[])", field)
+        steps = list(zip(names[1::2], (name.rstrip("] ") for name in names[2::2]), strict=True))
+        for position, (mark, name) in enumerate(steps):
+            internal = name in tables.INTERNAL_ATTRIBUTES
+            if mark == "[" and not internal:
+                continue
+            if name in LISTED:
+                reached_on = [mark for mark, later in steps[position + 1 :] if mark == "[" or later.startswith("_")]
+                if reached_on or not DUNDER.fullmatch(name):
+                    self.report(node, f"Forbidden attribute: {name}", DUNDER_WHY, "Format plain values")
+                else:
+                    self.report(node, f"Dunder attribute: {name}", DUNDER_WHY, DUNDER_FIX, "warning")
+            elif internal or (
+                name.startswith("_") and name not in ORDINARY_DUNDERS | tables.SAFE_PRIVATE and not self._defined(name)
+            ):
+                self.report(node, f"Forbidden attribute: {name}", DUNDER_WHY, "Format plain values")
 
     def _text_node(self, node: ast.expr, scope: Scope) -> None:
         self._constant(node, scope)

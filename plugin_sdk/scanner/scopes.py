@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from plugin_sdk.scanner.source import children
+
 Value = tuple[str, Any]
 """What an expression may be: ("lib", dotted path) for anything that comes from outside the plugin, ("mod", name),
 ("def", scope), ("cls", scope), ("obj", scope) for its own modules, functions, classes and instances, ("txt", text),
@@ -140,7 +142,7 @@ class Flattener:
         if handler is not None:
             return handler(self, node, scope)  # type: ignore[no-any-return]
         unit = self._unit()
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, ast.expr):
                 self.expression(child, scope, unit)
         return [(scope, block) for block in self._blocks(node)]
@@ -416,7 +418,7 @@ class Flattener:
                     while function.kind == "comprehension" and function.parent is not None:
                         function = function.parent
                     stack.append((1, (SINK, ("yield", function.result), here, (node.value, False)), here))
-                for child in reversed(list(ast.iter_child_nodes(node))):
+                for child in reversed(list(children(node))):
                     if isinstance(child, ast.expr):
                         parents[child] = node
                         stack.append((0, child, here))

@@ -405,3 +405,6 @@ DEFINABLE_DUNDERS = words(
     """
 )
 """Dunders that a class may define though nobody may read them elsewhere."""
+
+LIBRARY_SETTINGS = {"backends", "options", "config", "mode", "display"}
+"""Parts of libraries that hold settings: a value from elsewhere may be stored there."""

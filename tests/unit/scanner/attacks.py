@@ -1,0 +1,1408 @@
+"""Ways around a deny-list, one snippet each, by family; every one of them must be refused."""
+
+from textwrap import dedent
+
+BUILTINS_BY_OTHER_NAMES = """
+e = eval; e('1')
+---
+run = [exec][0]; run('1')
+---
+(lambda f: f('1'))(eval)
+---
+list(map(eval, ['1']))
+---
+def f(g=eval): return g('1')
+---
+import builtins; builtins.eval('1')
+---
+from builtins import eval as e
+---
+__builtins__['eval']('1')
+---
+__builtins__.eval('1')
+---
+x = __builtins__; x['eval']('1')
+---
+x = __builtins__
+y = x.get('eval')
+---
+class A:
+    x = eval
+---
+@eval
+@str
+def f(): pass
+---
+print.__self__.eval('1')
+---
+f'{eval("1")}'
+---
+[e := eval, e('1')]
+---
+match 1:
+    case _ if eval('1'): pass
+---
+try: pass
+except eval('ValueError'): pass
+---
+with open('/etc/passwd') as f: pass
+---
+async def f(): return [open(x) async for x in y]
+---
+def f(): return eval('1')
+f()
+eval = None
+---
+open('x')
+def open(x): return x
+---
+if flag:
+    open = str
+open('/etc/passwd')
+---
+open = str
+del open
+open('/etc/passwd')
+---
+for open in []: pass
+open('/etc/passwd')
+---
+try: 1/0
+except ZeroDivisionError as open: pass
+open('/etc/passwd')
+---
+class A:
+    v = vars()
+    vars = 1
+---
+def f():
+    global compile
+    compile = None
+compile('1', '', 'eval')
+---
+getattr(x, 'y')
+---
+hasattr(x, 'y')
+---
+setattr(x, 'y', 1)
+---
+delattr(x, 'y')
+---
+globals()['x']
+---
+locals()
+---
+sorted(['1'], key=eval)
+---
+import functools
+functools.partial(exec, '1')()
+---
+{'a': open}['a']('x')
+---
+type('X', (), {'run': exec})
+---
+breakpoint()
+---
+__loader__.load_module('os')
+---
+__spec__.loader
+---
+x = (eval if a else str)
+---
+x: int = eval('1')
+---
+def f() -> eval('int'): ...
+---
+assert compile('1', '', 'eval')
+---
+print(*map(open, names))
+---
+from operator import call
+call(eval, '1')
+"""
+
+MODULES_BY_OTHER_WAYS = """
+import os as o; o.system('id')
+---
+from os import system as s
+---
+from os import *
+---
+import os.system
+---
+from os import path as p
+p.os.system('id')
+---
+import os.path
+os.path.os.system('id')
+---
+x = __import__('os')
+---
+import importlib; importlib.import_module('os')
+---
+from importlib import import_module
+---
+import importlib as i; i.__import__('os')
+---
+import importlib.util
+importlib.util.module_from_spec(s)
+---
+import importlib.machinery
+---
+from importlib import machinery
+---
+import importlib
+importlib.util.find_spec('os').loader.load_module('os')
+---
+import sys; sys.modules['os'].system('id')
+---
+from sys import modules
+---
+import sys as s
+m = s.modules
+---
+import os
+x = os
+x.system('id')
+---
+import os
+(lambda m: m.system('id'))(os)
+---
+import os
+d = {'m': os}
+---
+import os
+def f(): return os
+---
+import os
+class A:
+    m = os
+---
+import sys
+f(sys)
+---
+import os
+[m := os]
+---
+import os
+[m.system('id') for m in [os]]
+---
+import json
+json.codecs.open('/etc/passwd')
+---
+import json
+json.decoder.scanner.re.enum.sys.modules
+---
+import logging
+logging.os.system('id')
+---
+import logging as l
+l.sys.modules
+---
+import re
+re.enum.sys.modules['os']
+---
+import typing
+typing.sys.modules
+---
+import dataclasses
+dataclasses.sys.modules['os']
+---
+import random
+random._os.system('id')
+---
+import tempfile
+tempfile._os.system('id')
+---
+import collections
+collections._sys.modules
+---
+import glob
+glob.os.system('id')
+---
+import shutil
+shutil.os.system('id')
+---
+import pathlib
+pathlib.os.system('id')
+---
+from shutil import os
+---
+from json import codecs
+---
+from logging import os as harmless
+---
+import posix; posix.system('id')
+---
+import nt
+---
+import _posixsubprocess
+---
+import _ctypes
+---
+import _socket
+---
+import _thread
+---
+import _io
+---
+import _pickle
+---
+import pkgutil
+---
+import runpy
+---
+import code
+---
+import codeop
+---
+import pdb
+---
+import bdb
+---
+import trace
+---
+import pydoc
+---
+import unittest.mock
+---
+import doctest
+---
+import zipimport
+---
+import site
+---
+import webbrowser
+---
+import antigravity
+---
+import ctypes.util
+---
+import multiprocessing.pool
+---
+from multiprocessing import Process
+---
+from concurrent.futures import ProcessPoolExecutor
+---
+import concurrent.futures
+concurrent.futures.ProcessPoolExecutor()
+---
+from concurrent.futures.process import ProcessPoolExecutor
+---
+from concurrent import futures
+futures.thread.threading.Thread()
+---
+import asyncio
+asyncio.create_subprocess_shell('id')
+---
+import asyncio
+asyncio.subprocess.create_subprocess_exec('id')
+---
+import asyncio.subprocess
+---
+from asyncio import subprocess
+---
+import asyncio
+asyncio.get_event_loop().subprocess_exec(p, 'id')
+---
+import asyncio
+asyncio.open_connection('h', 1)
+---
+import asyncio
+asyncio.base_events.socket.socket()
+---
+import asyncio.events
+---
+import select
+---
+import selectors
+---
+import socketserver
+---
+import http.client
+---
+from http import client
+---
+import http.server
+---
+import urllib.request
+---
+from urllib import request
+---
+import xmlrpc.client
+---
+import ftplib
+---
+import smtplib
+---
+import telnetlib
+---
+import imaplib
+---
+import poplib
+---
+import ssl
+ssl.socket.socket()
+---
+import ssl
+ssl.get_server_certificate(('h', 1))
+---
+import mmap
+---
+import signal
+---
+import atexit
+---
+import faulthandler
+---
+import gc
+gc.get_objects()
+---
+from gc import get_referrers
+---
+import inspect
+inspect.currentframe()
+---
+import inspect
+inspect.stack()
+---
+from inspect import getmembers
+---
+import inspect
+inspect.sys.modules
+---
+import sys
+sys._getframe()
+---
+import sys
+sys.settrace(f)
+---
+from sys import meta_path
+---
+import types
+types.CodeType()
+---
+import types
+types.FunctionType.__code__.co_code
+---
+import copyreg
+---
+import dis
+---
+import tracemalloc
+---
+import linecache
+---
+import fileinput
+---
+import io
+io.open('/etc/passwd')
+---
+from io import open
+---
+import io
+io.FileIO('/etc/passwd')
+---
+from io import FileIO as F
+---
+import io
+io.open_code('/etc/passwd')
+---
+import codecs
+codecs.open('/etc/passwd')
+---
+from codecs import open as o
+---
+import tokenize
+tokenize.open('x')
+---
+import gzip
+gzip.open('/etc/passwd')
+---
+import bz2
+bz2.open('x')
+---
+import lzma
+lzma.open('x')
+---
+import os
+os.open('/etc/passwd', 0)
+---
+import os
+os.fdopen(3)
+---
+import os
+os.read(3, 10)
+---
+import os
+os.execv('/bin/sh', [])
+---
+import os
+os.posix_spawn('/bin/sh', [], {})
+---
+import os
+os.fork()
+---
+import os
+os.kill(1, 9)
+---
+import os
+os.symlink('a', 'b')
+---
+import os
+os.chdir('/')
+---
+import os
+os.putenv('A', 'b')
+---
+import os
+os.environ['A'] = 'b'
+---
+import os
+os.environ.update(A='b')
+---
+from os import environ
+environ['A'] = 'b'
+---
+import os
+e = os.environ
+e.pop('A')
+---
+import os
+del os.environ['A']
+---
+import os
+os.memfd_create('x')
+---
+import os
+os.setuid(0)
+---
+import os
+os.dup2(1, 2)
+---
+import sys
+sys.path.append('/tmp')
+---
+import sys
+sys.stdout = x
+---
+import sys
+sys.setrecursionlimit(10**9)
+---
+import sys
+sys.exc_info()[2].tb_frame.f_globals
+---
+from pathlib import Path
+Path('/etc/passwd').read_text()
+---
+from pathlib import Path
+p = Path('/etc')
+(p / 'passwd').open()
+---
+import pathlib as pl
+pl.PosixPath('/etc/passwd').read_bytes()
+---
+from pathlib import Path
+def f(p: Path): return p.read_text()
+---
+from pathlib import Path
+[x.read_text() for x in Path('/etc').iterdir()]
+---
+from pathlib import Path
+Path.read_text(p)
+---
+from pathlib import Path
+Path.home().joinpath('x').write_text('y')
+---
+import logging
+logging.FileHandler('/tmp/x')
+---
+import logging.handlers
+---
+from logging import config
+---
+from logging import FileHandler
+---
+import logging
+logging.basicConfig(filename='/tmp/x')
+---
+import pickle
+pickle.Unpickler(f).load()
+---
+import pickle as p
+f = p.loads
+---
+import shelve
+shelve.open('x')
+---
+import marshal
+marshal.loads(b'')
+---
+import argparse
+argparse.FileType('r')('x')
+---
+import platform
+platform.subprocess.run('id')
+---
+import uuid
+uuid.os.system('id')
+---
+import timeit
+timeit.timeit("__import__('os').system('id')")
+---
+from timeit import Timer
+Timer(stmt="import subprocess")
+---
+import timeit
+timeit.repeat(payload)
+---
+import cProfile
+cProfile.run("eval('1')")
+---
+import sqlite3
+sqlite3.connect(':memory:').enable_load_extension(True)
+---
+import distutils.spawn
+---
+import pip
+---
+import setuptools
+---
+import cffi
+---
+import dill
+---
+import cloudpickle
+---
+import pexpect
+---
+import string.os
+---
+import contextlib
+contextlib.os.system('id')
+---
+from contextlib import chdir
+---
+import functools
+functools.reduce
+x = functools
+---
+import weakref
+weakref.sys.modules
+---
+import plugin_sdk.host
+---
+from core import settings
+---
+from engine.plugins.extractors.pipeline import os
+---
+from engine.models import subprocess
+---
+import shared.secret
+---
+from shared.plugins.sdk import _connection
+---
+import engine.models.loader
+engine.models.loader.os.system('id')
+---
+from ... import secrets
+---
+import pwd
+---
+import zipapp
+---
+import venv
+---
+import gettext
+---
+import readline
+---
+import this_is_fine, subprocess
+"""
+
+DUNDERS = """
+().__class__.__bases__[0].__subclasses__()
+---
+x.__class__.__mro__[1]
+---
+c = x.__class__; c()
+---
+for c in x.__mro__: c()
+---
+m = x.__mro__
+m[0]
+---
+a, b = x.__mro__
+b()
+---
+s = x.__subclasses__
+s()
+---
+next(iter(x.__mro__))()
+---
+list(x.__bases__)[0]
+---
+x.__class__ = Y
+---
+x.__class__.y = 1
+---
+f.__globals__['os']
+---
+f.__globals__.get('os')
+---
+g = f.__globals__
+g.items()
+---
+f.__code__.co_consts
+---
+f.__code__.replace(co_code=b'')
+---
+f.__code__ = g
+---
+x.__dict__['y']
+---
+x.__dict__.update(y=1)
+---
+x.__getattribute__('y')
+---
+object.__getattribute__(x, 'y')
+---
+object.__setattr__(x, 'y', 1)
+---
+x.__reduce__()
+---
+x.__reduce_ex__(2)
+---
+f.__closure__
+---
+f.__func__
+---
+f.__self__
+---
+f.__wrapped__
+---
+x.__init_subclass__.__func__
+---
+f.__defaults__
+---
+np.__loader__
+---
+np.__spec__
+---
+e.__traceback__
+---
+e.tb_frame
+---
+g.gi_frame.f_back
+---
+c.cr_frame
+---
+g.gi_code
+---
+a.ag_frame
+---
+f.func_globals
+---
+x.f_builtins
+---
+type(x).mro()[1]
+---
+'{0.__class__.__init__.__globals__}'.format(x)
+---
+'{x.__globals__[os]}'.format_map({'x': f})
+---
+fmt = '{0.' + '__init__' + '.__globals__[sys]}'
+fmt.format(f)
+---
+'{0._secret}'.format(x)
+---
+a = '__glo'; b = 'bals__'
+('{0.' + a + b + '}').format(f)
+---
+'%s' % '{0.__reduce__}'
+---
+match x:
+    case object(__globals__=g):
+        g['os']
+---
+match x:
+    case object(__class__=c):
+        c()
+---
+match x:
+    case object(__reduce__=r): pass
+---
+match np:
+    case object(_core=c): pass
+---
+import numpy as np
+match np:
+    case object(os=o): o.system('id')
+---
+from operator import attrgetter
+attrgetter('__class__.__bases__')(x)
+---
+import operator
+operator.attrgetter('os.system')(np)('id')
+---
+from operator import methodcaller
+methodcaller('__subclasses__')(object)
+---
+from operator import methodcaller as m
+m('system', 'id')(o)
+---
+import operator as o
+o.attrgetter(name)(x)
+---
+from operator import attrgetter as a
+a('__cl' + 'ass__')(x)
+---
+class A:
+    def __reduce__(self): return eval, ('1',)
+---
+class A:
+    __reduce_ex__ = None
+---
+class A:
+    __array_interface__ = {'data': (0, False)}
+---
+__path__ = ['/tmp']
+---
+__builtins__ = {}
+---
+super().__thisclass__
+---
+x._A__secret
+---
+obj._private
+---
+import torch
+torch._C._jit
+---
+import numpy as np
+np._globals
+---
+from numpy import _core
+---
+import pandas as pd
+pd.DataFrame()._mgr
+---
+from collections import namedtuple
+namedtuple('A', 'b')._source
+---
+x.__class__.__name__.__class__
+---
+def f(): return __class__()
+---
+c = [x.__class__][0]
+c()
+---
+d = dict(c=x.__class__)
+d['c']()
+---
+class H:
+    def __init__(self, x): self.kind = x.__class__
+    def run(self): return self.kind()
+---
+def kind(x): return x.__class__
+kind(y)()
+---
+(x.__class__ or y)()
+---
+type(x).__mro__[1]
+---
+x.__subclasshook__
+"""
+
+LIBRARY_CHAINS = """
+import numpy as np
+np.os.system('id')
+---
+import numpy as np
+m = np
+m.os.system('id')
+---
+import numpy as np
+def f(lib): lib.os.system('id')
+f(np)
+---
+import numpy as np
+def f(*libs):
+    for lib in libs: lib.os.system('id')
+f(np)
+---
+import numpy as np
+def f(lib=np): lib.os.system('id')
+---
+import numpy as np
+class A:
+    lib = np
+    def f(self): self.lib.os.system('id')
+---
+import numpy as np
+class A:
+    def __init__(self): self.x = np
+    def f(self): return self.x.sys.modules
+---
+import numpy as np
+d = {'n': np}
+d['n'].os.system('id')
+---
+import numpy as np
+[x.os for x in [np]]
+---
+import numpy as np
+[*y] = [np]
+y[0].os.system('id')
+---
+import numpy as np
+def g(): yield np
+for x in g(): x.os.system('id')
+---
+import numpy as np
+(x := np).os.system('id')
+---
+import numpy as np
+list(map(lambda m: m.os.system('id'), [np]))
+---
+import numpy as np
+from functools import reduce
+reduce(lambda a, m: m.os.system('id'), [np], 0)
+---
+import numpy as np
+y = []
+y.append(np)
+y[0].os.system('id')
+---
+import numpy as np
+y = {}
+y['a'] = np
+y['a'].os.system('id')
+---
+import numpy as np
+def f(**kw): kw['m'].os.system('id')
+f(m=np)
+---
+import numpy as np
+with x as y: pass
+z = np if y else None
+z.os.system('id')
+---
+import numpy as np
+async def f(): return np
+async def g(): (await f()).os.system('id')
+---
+import numpy as np
+@(lambda f: np)
+def n(): pass
+n.os.system('id')
+---
+import numpy as np
+class A:
+    @property
+    def lib(self): return np
+    def f(self): self.lib.os.system('id')
+---
+import numpy as np
+import copy
+copy.copy(np).os
+---
+from numpy import os
+---
+from numpy import os as o
+---
+import numpy.f2py
+---
+from numpy import ctypeslib
+---
+import numpy as np
+np.ctypeslib.ctypes.CDLL
+---
+import numpy as np
+np.memmap('/etc/passwd')
+---
+import numpy as np
+np.fromfile('/etc/passwd')
+---
+import numpy as np
+np.lib.format.open_memmap('/etc/passwd')
+---
+import numpy as np
+np.array([1]).tofile('/tmp/x')
+---
+import numpy as np
+np.array([1]).ctypes.data
+---
+import numpy as np
+np.lib.stride_tricks.as_strided(a, (9,))
+---
+from numpy.lib.stride_tricks import as_strided
+---
+import numpy as np
+np.load(p, allow_pickle=True)
+---
+import numpy as np
+np.load(p, None, True)
+---
+import numpy as np
+np.load(p, allow_pickle=flag)
+---
+import numpy as np
+np.load(p, **options)
+---
+from numpy import load
+load(p, allow_pickle=1)
+---
+from functools import partial
+import numpy as np
+partial(np.load, allow_pickle=True)(p)
+---
+import pandas as pd
+pd.io.common.os.system('id')
+---
+import pandas as pd
+pd.io.common.get_handle('/etc/passwd', 'r')
+---
+import pandas as pd
+pd.read_pickle('x')
+---
+import pandas
+pandas.io.pickle.read_pickle('x')
+---
+from pandas import read_pickle
+---
+import pandas as pd
+pd.compat.pickle_compat.load(f)
+---
+import pandas as pd
+pd.eval("__import__('os').system('id')")
+---
+import pandas as pd
+pd.eval(text)
+---
+import pandas as pd
+pd.DataFrame().query("@pd.io.common.os.system('id')")
+---
+import pandas as pd
+def f(batch: pd.DataFrame): return batch.eval("@pd.io.common.os.system('id')")
+---
+import pandas as pd
+def f(df): return df.query('@pd.compat.sys.modules')
+---
+import pandas as pd
+def f(df): return df.query("@df.__class__.__init__.__globals__['sys']")
+---
+import pandas as pd
+q = '@pd.io.' + 'common.os.system("id")'
+pd.DataFrame().query(q)
+---
+import pandas as pd
+pd.set_option('plotting.backend', 'os')
+---
+import pandas as pd
+pd.DataFrame().plot(backend='evil')
+---
+import pandas as pd
+pd.read_clipboard()
+---
+import pandas as pd
+pd.HDFStore('x')
+---
+import polars as pl
+pl.Expr.deserialize(b)
+---
+import polars as pl
+pl.plugins.register_plugin_function(plugin_path='x')
+---
+import pyarrow as pa
+pa.memory_map('/etc/passwd')
+---
+import pyarrow as pa
+pa.OSFile('/etc/passwd')
+---
+import pyarrow.fs
+---
+from pyarrow import fs
+---
+import pyarrow as pa
+pa.input_stream('/etc/passwd')
+---
+import pyarrow as pa
+pa.foreign_buffer(1, 2)
+---
+import pyarrow as pa
+pa.deserialize(b)
+---
+import pyarrow.flight
+---
+import torch
+torch.os.system('id')
+---
+import torch
+torch.load('x', weights_only=False)
+---
+import torch
+torch.load('x', weights_only=w)
+---
+import torch
+torch.serialization.load('x', weights_only=False)
+---
+from torch import load as l
+l('x', weights_only=False)
+---
+import torch
+torch.load('x', **{'weights_only': False})
+---
+import torch
+kw = dict(weights_only=False)
+torch.load('x', **kw)
+---
+import torch
+torch.hub.load('a/b', 'c')
+---
+from torch import hub
+---
+import torch.hub
+---
+import torch
+torch.ops.load_library('x.so')
+---
+import torch
+torch.classes.load_library('x.so')
+---
+from torch.utils import cpp_extension
+---
+from torch.utils.cpp_extension import load_inline
+---
+import torch
+torch.package.PackageImporter('x')
+---
+import torch
+torch.multiprocessing.Process
+---
+import torch.distributed
+---
+import torch
+torch.UntypedStorage.from_file('/etc/passwd')
+---
+import torch
+torch.jit.CompilationUnit('def f(): pass')
+---
+import torch
+torch.utils.model_zoo.load_url('http://x')
+---
+import torch
+torch.utils.benchmark.Timer("__import__('os')")
+---
+import torch
+torch.utils.data.dataloader.os.system('id')
+---
+import torch
+torch.jit.load('x.pt')
+---
+from transformers import AutoModel
+AutoModel.from_pretrained('x', trust_remote_code=True)
+---
+from transformers import AutoModel
+AutoModel.from_pretrained('x', trust_remote_code=flag)
+---
+from transformers import AutoModel
+AutoModel.from_pretrained('x', **options)
+---
+from transformers import pipeline
+pipeline('x', trust_remote_code=True)
+---
+from sentence_transformers import SentenceTransformer
+SentenceTransformer('x', trust_remote_code=True)
+---
+from sentence_transformers import SentenceTransformer as S
+kw = {'trust_remote_code': True}
+S('x', **kw)
+---
+from sentence_transformers.util import import_from_string
+---
+import sentence_transformers
+sentence_transformers.util.os.system('id')
+---
+import transformers
+transformers.utils.import_utils.importlib.import_module('os')
+---
+from transformers.dynamic_module_utils import get_class_from_dynamic_module
+---
+from transformers import load_tool
+---
+model.start_multi_process_pool()
+---
+import onnxruntime as ort
+ort.SessionOptions().register_custom_ops_library('x.so')
+---
+options.register_custom_ops_library('x.so')
+---
+from PIL import ImageMath
+ImageMath.unsafe_eval('1')
+---
+from PIL import ImageMath
+ImageMath.eval('1')
+---
+from PIL import ImageGrab
+---
+from PIL import Image
+Image.open('x').show()
+---
+from PIL import Image
+Image.open('/etc/passwd').fp.read()
+---
+from PIL import Image
+Image.os.system('id')
+---
+import cv2
+cv2.os.system('id')
+---
+import imageio
+imageio.core.Request('x', 'r').get_file()
+---
+import librosa
+librosa.util.files.os.system('id')
+---
+import soundfile
+soundfile._ffi.dlopen('x')
+---
+import soundfile as sf
+sf.read('/etc/passwd', format='RAW', channels=1, samplerate=1, subtype='PCM_U8')
+---
+import ffmpeg
+ffmpeg.input('x').output('y').run(cmd='/bin/sh')
+---
+import ffmpeg
+ffmpeg.run(s, cmd=['sh'])
+---
+import ffmpeg
+ffmpeg.probe('x', cmd=evil)
+---
+import ffmpeg._run
+---
+import requests
+requests.compat.sys
+---
+import requests
+requests.sessions.os.system('id')
+---
+import requests.packages.urllib3.util.connection
+requests.packages.urllib3.connection.socket.socket()
+---
+import httpx
+httpx.HTTPTransport(uds='/var/run/docker.sock')
+---
+from httpx import AsyncHTTPTransport
+AsyncHTTPTransport(uds=path)
+---
+import aiohttp
+aiohttp.UnixConnector('/x.sock')
+---
+from aiohttp import web
+---
+import aiohttp
+aiohttp.web.Application()
+---
+import aiohttp
+aiohttp.connector.socket.socket()
+---
+from pydantic import ImportString
+---
+import pydantic
+pydantic.ImportString
+---
+from pydantic import create_model
+create_model('X', a=("__import__('os').system('id')", ...))
+---
+from pydantic import TypeAdapter
+TypeAdapter("eval('1')")
+---
+from pydantic import BaseModel
+class M(BaseModel):
+    x: "__import__('os').system('id')"
+---
+from typing import List
+x: List["eval('1')"]
+---
+from typing import Optional
+Alias = Optional["open('/etc/passwd')"]
+---
+import typing
+typing.ForwardRef("eval('1')")
+---
+def f(x: 'exec("1")') -> None: ...
+---
+def f() -> "[c for c in ().__class__.__base__.__subclasses__()]": ...
+---
+import yaml
+yaml.load(text)
+---
+import yaml
+yaml.load(text, Loader=yaml.Loader)
+---
+import yaml
+yaml.unsafe_load(text)
+---
+from yaml import UnsafeLoader
+---
+import joblib
+joblib.load('x')
+---
+import numexpr
+numexpr.evaluate('1')
+---
+from sympy import sympify
+---
+import numpy as np
+np.load = f
+---
+import torch
+torch.nn.Module.__call__ = f
+---
+import requests
+requests.get = lambda *a: None
+---
+import json
+json.loads = evil()
+---
+import pandas as pd
+pd.DataFrame.to_csv = lambda self: None
+---
+import psutil
+psutil.Process(1).kill()
+---
+import fsspec
+fsspec.open('/etc/passwd')
+---
+x.os.system('id')
+---
+x.y.subprocess.run('id')
+---
+o = x.os
+o.system('id')
+---
+s = x.sys
+s.modules
+---
+from transformers.utils.hub import os
+---
+import transformers
+transformers.torch.hub.load('a', 'b')
+---
+import sentence_transformers as st
+st.SentenceTransformer.np.memmap
+---
+subprocess_like.run(cmd, shell=True)
+---
+import six
+six.exec_('1')
+---
+import huggingface_hub.commands
+"""
+
+ADDRESSES = """
+u = 'http://169.254.169.254/latest/meta-data'
+---
+u = 'http://127.0.0.1:8000'
+---
+u = 'https://localhost/x'
+---
+u = 'http://LOCALHOST./'
+---
+u = 'http://2130706433/'
+---
+u = 'http://0x7f000001/'
+---
+u = 'http://0177.0.0.1/'
+---
+u = 'http://127.1/'
+---
+u = 'http://0/'
+---
+u = 'http://0.0.0.0:4566'
+---
+u = 'http://[::1]/'
+---
+u = 'http://[::ffff:127.0.0.1]/'
+---
+u = 'http://[::ffff:7f00:1]/'
+---
+u = 'http://[fd00:ec2::254]/'
+---
+u = 'http://user:pw@127.0.0.1/'
+---
+u = 'http://example.com@169.254.169.254/'
+---
+u = 'http://metadata.google.internal/'
+---
+u = 'http://169.254.169.254.nip.io/'
+---
+u = 'http://127.0.0.1.sslip.io/'
+---
+u = 'http://１２７.０.０.１/'
+---
+u = 'http://127。0。0。1/'
+---
+u = 'http://%31%32%37.0.0.1/'
+---
+u = 'http://0251.0376.0251.0376/'
+---
+u = 'http://2852039166/'
+---
+u = 'http://0xa9fea9fe/'
+---
+u = 'ftp://127.0.0.1/'
+---
+u = 'ws://localhost:9'
+---
+u = 'http+unix://%2Fvar%2Frun%2Fdocker.sock/info'
+---
+u = 'unix:///var/run/docker.sock'
+---
+u = '/var/run/docker.sock'
+---
+h = '169.254.169.254'
+---
+u = 'http://' + '169.254' + '.169.254/'
+---
+host = '127.0.0.1'
+u = f'http://{host}:80/'
+---
+u = 'http://{}/'.format('169.254.169.254')
+---
+u = 'http://%s/' % '127.0.0.1'
+---
+u = '.'.join(['169', '254', '169', '254'])
+---
+u = 'http://100.100.100.200/'
+---
+u = 'http://kubernetes.default.svc/'
+---
+u = 'http://host.docker.internal/'
+---
+u = 'http:\\\\\\\\127.0.0.1/'
+---
+u = 'http://[::]/'
+---
+u = 'http://[64:ff9b::7f00:1]/'
+---
+u = 'rtsp://127.0.0.1/cam'
+---
+u = 's3://x?endpoint=http://127.0.0.1:4566'
+---
+u = b'http://169.254.169.254/'.decode()
+"""
+
+FAMILIES = {
+    "builtins": BUILTINS_BY_OTHER_NAMES,
+    "modules": MODULES_BY_OTHER_WAYS,
+    "dunders": DUNDERS,
+    "libraries": LIBRARY_CHAINS,
+    "addresses": ADDRESSES,
+}
+
+
+def snippets() -> list[tuple[str, str]]:
+    """Every snippet with the name of its family."""
+    return [(family, dedent(text).strip()) for family, texts in FAMILIES.items() for text in texts.split("\n---\n")]

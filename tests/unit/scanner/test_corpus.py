@@ -1,0 +1,163 @@
+"""The corpus: every attack is refused, every honest snippet passes, and the quick start draws no remark."""
+
+import pytest
+
+from plugin_sdk.scanner import scan_files
+from tests.unit.scanner.attacks import snippets
+from tests.unit.scanner.honest import clean, warned
+
+
+@pytest.mark.parametrize(("family", "source"), snippets())
+def test_attack_is_refused(family, source):
+    report = scan_files({"processors/core.py": source.encode() + b"\n"})
+
+    assert not report.passed, family
+    assert all(violation.message and violation.fix and violation.why for violation in report.violations)
+
+
+@pytest.mark.parametrize("source", clean())
+def test_honest_code_passes_without_a_remark(source):
+    assert scan_files({"processors/core.py": source.encode() + b"\n"}, strict=True).violations == []
+
+
+@pytest.mark.parametrize("source", warned())
+def test_doubtful_code_draws_a_warning_and_passes(source):
+    report = scan_files({"processors/core.py": source.encode() + b"\n"})
+
+    assert report.passed
+    assert {violation.severity for violation in report.violations} == {"warning"}
+
+
+QUICK_START = {
+    "manifest.py": '''
+from pydantic import BaseModel, Field
+from typing import List
+
+class MyInput(BaseModel):
+    text: str = Field(..., description="Input text")
+
+class MyOutput(BaseModel):
+    embedding: List[float] = Field(..., description="384-dim embedding")
+    label: str
+
+class MyParams(BaseModel):
+    """User-configurable parameters for collections."""
+    threshold: float = Field(default=0.5, ge=0, le=1)
+
+metadata = {"feature_extractor_name": "my_extractor", "version": "1.0.0", "category": "text"}
+input_schema = MyInput
+output_schema = MyOutput
+parameter_schema = MyParams
+features = [{"feature_name": "my_extractor_embedding", "feature_type": "embedding", "embedding_dim": 384}]
+''',
+    "processors/core.py": """
+from dataclasses import dataclass
+import pandas as pd
+
+@dataclass
+class MyConfig:
+    threshold: float = 0.5
+
+class MyProcessor:
+    def __init__(self, config: MyConfig, progress_actor=None):
+        self.config = config
+        self._model = None
+
+    def _load_model(self):
+        if self._model is None:
+            from sentence_transformers import SentenceTransformer
+            self._model = SentenceTransformer("all-MiniLM-L6-v2")
+
+    def __call__(self, batch: pd.DataFrame) -> pd.DataFrame:
+        self._load_model()
+        texts = batch["text"].fillna("").tolist()
+        embeddings = self._model.encode(texts).tolist()
+        batch["my_extractor_embedding"] = embeddings
+        batch["label"] = ["positive" if e[0] > self.config.threshold else "negative" for e in embeddings]
+        return batch
+""",
+    "pipeline.py": """
+from typing import Any, Dict, Optional
+from engine.plugins.extractors.pipeline import (
+    PipelineDefinition, ResourceType, RowCondition, StepDefinition, build_pipeline_steps
+)
+from .manifest import MyParams, metadata
+from .processors.core import MyConfig, MyProcessor
+
+def build_steps(extractor_request: Any, container: Optional[Any] = None, base_steps: Optional[list] = None, **kwargs):
+    params = MyParams(**(extractor_request.extractor_config.parameters or {}))
+    steps = [
+        StepDefinition(
+            service_class=MyProcessor,
+            resource_type=ResourceType.CPU,
+            config=MyConfig(threshold=params.threshold),
+            condition=RowCondition.IS_TEXT,
+        ),
+    ]
+    pipeline = PipelineDefinition(name=metadata["feature_extractor_name"], version=metadata["version"], steps=steps)
+    return {"steps": (base_steps or []) + build_pipeline_steps(pipeline), "prepare": lambda ds: ds}
+""",
+    "realtime.py": """
+from typing import Any, Dict
+
+class RealtimeHandler:
+    def __init__(self):
+        self._model = None
+
+    def predict(self, request: Dict[str, Any]) -> Dict[str, Any]:
+        if self._model is None:
+            from sentence_transformers import SentenceTransformer
+            self._model = SentenceTransformer("all-MiniLM-L6-v2")
+        text = request.get("text", "")
+        embedding = self._model.encode([text])[0].tolist()
+        return {"embedding": embedding, "label": "positive" if embedding[0] > 0.5 else "negative"}
+""",
+}
+
+
+def test_quick_start_passes_strict_mode_without_a_remark():
+    assert scan_files({name: text.encode() for name, text in QUICK_START.items()}, strict=True).violations == []
+
+
+ACROSS_FILES = {
+    "re-export of a module": {"util.py": "import os\n", "core.py": "from .util import os as o\no.system('id')\n"},
+    "re-export of a function": {"util.py": "from os import path\n", "core.py": "from .util import path\npath.os.system('id')\n"},
+    "star import": {"util.py": "import os\n", "core.py": "from .util import *\nos.system('id')\n"},
+    "star chain": {"a.py": "import os\n", "b.py": "from .a import *\n", "core.py": "from .b import *\nos.system('id')\n"},
+    "package": {"lib/__init__.py": "from . import deep\n", "lib/deep.py": "import numpy as np\n", "core.py": "from . import lib\nlib.deep.np.os.system('id')\n"},
+    "absolute own import": {"util.py": "import numpy as n\n", "core.py": "import util\nutil.n.os.system('id')\n"},
+    "parent package": {"util.py": "import numpy as n\n", "p/core.py": "from ..util import n as x\nx.os.system('id')\n"},
+    "library handed to another file": {"util.py": "def run(m):\n    m.os.system('id')\n", "core.py": "import numpy as np\nfrom .util import run\nrun(np)\n"},
+    "library kept in another file's class": {
+        "util.py": "class Keep:\n    def __init__(self, m): self.m = m\n",
+        "core.py": "import numpy as np\nfrom .util import Keep\nKeep(np).m.os.system('id')\n",
+    },
+    "attribute set on own module": {"util.py": "x = 1\n", "core.py": "from . import util\nimport numpy as np\nutil.x = np\nutil.x.os\n"},
+    "module named like the standard library's": {"subprocess.py": "x = 1\n", "core.py": "import subprocess\n"},
+    "own builtin name imported from nowhere": {"util.py": "x = 1\n", "core.py": "from .util import *\nopen('x')\n"},
+    "above the plugin": {"core.py": "from .. import secrets\n"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("files", ACROSS_FILES.values(), ids=ACROSS_FILES)
+def test_attack_across_files_is_refused(files):
+    assert not scan_files({name: text.encode() for name, text in files.items()}).passed
+
+
+def test_own_function_named_like_a_builtin_may_be_star_imported():
+    files = {"util.py": b"def open(x):\n    return x\n", "core.py": b"from .util import *\nopen('x')\n"}
+
+    assert scan_files(files).violations == []
+
+
+def test_violation_stands_in_the_file_that_does_it():
+    files = {
+        "util.py": b"def run(m):\n    m.os.system('id')\n",
+        "core.py": b"import numpy as np\nfrom .util import run\nrun(np)\n",
+    }
+
+    violations = scan_files(files).violations
+
+    assert [(v.file, v.line, v.column, v.message) for v in violations] == [
+        ("util.py", 2, 4, "Forbidden attribute: numpy.os")
+    ]

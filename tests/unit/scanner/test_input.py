@@ -1,0 +1,297 @@
+"""What reaches the scanner is bytes from strangers: nothing crashes it, nothing holds it up, nothing hides from it."""
+
+import io
+import os
+import stat
+import time
+import zipfile
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from plugin_sdk.archives import pack
+from plugin_sdk.scanner import scan_archive, scan_files, scan_folder
+
+
+def messages(files, **options):
+    return [violation.message for violation in scan_files(files, **options).violations]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"x = 1\nx = \n", "Invalid Python: invalid syntax"),
+        (b"x = 1\n\0import os\n", "Invalid Python: NUL byte"),
+        (b"x = '\xff'\n", "Invalid Python: not UTF-8"),
+        (b"# -*- coding: utf-7 -*-\n+AG8AcwBl-\n", "Forbidden encoding: utf-7"),
+        (b"\n# vim: set fileencoding=rot13 :\n", "Forbidden encoding: rot13"),
+        (b"\xef\xbb\xbf# coding: latin-1\n", "Forbidden encoding: latin-1"),
+        ("import os".encode("utf-16"), "Invalid Python: NUL byte"),
+        (b"#" + b"x" * (1 << 20), "File too large"),
+        (b"print 'x'\n", "Invalid Python: Missing parentheses in call to 'print'. Did you mean print(...)?"),
+    ],
+)
+def test_source_that_cannot_be_read_is_refused(content, message):
+    report = scan_files({"core.py": content})
+
+    assert not report.passed
+    assert report.violations[0].message == message
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"(" * 5000 + b")" * 5000,
+        b"[" * 150 + b"]" * 150,
+        b"x = " + b"-" * 100_000 + b"1\n",
+        b"x = " + b"not " * 50_000 + b"1\n",
+        b"x = 1" + b" + 1" * 60_000 + b"\n",
+        b"x" + b".a" * 60_000 + b"\n",
+        b"x" + b"()" * 60_000 + b"\n",
+        b"x" + b"[0]" * 40_000 + b"\n",
+        b"x = " + b"lambda: " * 10_000 + b"1\n",
+        b"".join(b" " * depth + b"if x:\n" for depth in range(99)) + b" " * 99 + b"pass\n",
+        b"if x: pass\n" + b"elif x: pass\n" * 20_000,
+        b"x = " + b"1 if x else " * 20_000 + b"1\n",
+        b"f'" + b"{x:" * 100 + b"}" * 100 + b"'\n",
+        b"x = '''" + b"{" * 200_000 + b"'''\n",
+        b"x = '''" + b"a." * 100_000 + b"'''\n",
+        b"x = '''" + b"http://" * 30_000 + b"'''\n",
+        b"def f(x: '" + b"(" * 400 + b"'): pass\n",
+        b"x = 9" + b"9" * 10_000 + b"\n",
+        b"a = 1\n" * 30_000,
+        b"".join(b"a%d = a%d\n" % (n + 1, n) for n in range(5000)) + b"import numpy as a0\na5000.os.system('x')\n",
+        b"".join(b"def f%d(x): return f%d(f%d(x))\n" % (n, (n * 7) % 800, (n * 13) % 800) for n in range(800)),
+        b"import numpy as np\n"
+        + b"".join(b"x%d = [x%d, x%d, np.a%d]\n" % (n, (n * 7) % 900, (n * 3) % 900, n) for n in range(900)),
+        b"class A:\n" + b"".join(b"  def f%d(self): self.a%d = self.a%d\n" % (n, n, (n + 1) % 900) for n in range(900)),
+        b"x = '" + b"a" * 3000 + b"'\n" + b"x = x + x\n" * 500,
+        b"from . import *\n" * 3000,
+        b"import " + b"a." * 2000 + b"b\n",
+    ],
+    ids=range(26),
+)
+def test_hostile_source_is_judged_in_time_and_never_crashes(content):
+    started = time.monotonic()
+
+    report = scan_files({"core.py": content})
+
+    assert time.monotonic() - started < 20
+    assert report.passed is not any(violation.severity == "error" for violation in report.violations)
+
+
+def test_deep_code_is_refused_as_too_deep():
+    assert messages({"core.py": b"x = 1" + b" + 1" * 3000 + b"\n"}) == ["Code nested too deeply"]
+
+
+def test_long_alias_chain_is_followed_to_its_end():
+    chain = (
+        b"import numpy as a0\n" + b"".join(b"a%d = a%d\n" % (n + 1, n) for n in range(300)) + b"a300.os.system('x')\n"
+    )
+
+    assert "Forbidden attribute: numpy.os" in messages({"core.py": chain})
+    assert "Forbidden attribute: numpy.os" in messages({"core.py": b"\n".join(reversed(chain.split(b"\n")))})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("lib.so", b"x", "Compiled code: lib.so"),
+        ("lib.so.1", b"x", "Compiled code: lib.so.1"),
+        ("lib.cpython-311-x86_64-linux-gnu.so", b"x", "Compiled code: lib.cpython-311-x86_64-linux-gnu.so"),
+        ("x.pyd", b"x", "Compiled code: x.pyd"),
+        ("x.PYC", b"x", "Compiled or packed code: x.PYC"),
+        ("x.pth", b"import os", "Startup hook: x.pth"),
+        ("sitecustomize.py", b"", "Startup hook: sitecustomize.py"),
+        ("a/usercustomize.py", b"", "Startup hook: usercustomize.py"),
+        ("data.bin", b"\x7fELF\x02\x01\x01", "Compiled code: an ELF program"),
+        ("data.json", b"\xcf\xfa\xed\xfe\x07", "Compiled code: a Mach-O program"),
+        ("data.dat", b"MZ" + bytes(58) + b"\x40\0\0\0" + b"PE\0\0", "Compiled code: a Windows program"),
+        ("data.txt", b"#!/bin/sh\nid\n", "Compiled code: a script"),
+        ("data.wav", b"\0asm\x01\0\0\0", "Compiled code: a WebAssembly program"),
+        ("data.cache", b"\xa7\r\r\n\0\0\0\0" + bytes(8), "Compiled code: compiled Python"),
+        ("run.sh", b"id", "Executable file: run.sh"),
+        ("m.pkl", b"\x80\x04\x95cposix\nsystem\n", "Pickle data"),
+    ],
+)
+def test_file_that_is_code_under_whatever_name_is_refused(name, content, message):
+    report = scan_files({name: content})
+
+    assert not report.passed
+    assert [violation.message for violation in report.violations] == [message]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("labels.json", b'{"a": 1}'),
+        ("README.md", b"# Plugin\n`import subprocess`\n"),
+        ("weights.safetensors", b"\x08\0\0\0\0\0\0\0{}      "),
+        ("image.png", b"\x89PNG\r\n\x1a\n" + bytes(20)),
+        ("data.parquet", b"PAR1" + bytes(10) + b"PAR1"),
+        ("MZ.txt", b"MZ is how this text starts, and it is long enough to hold a header of its own, surely."),
+        ("vocab.txt", b"eval\nexec\n"),
+        ("requirements.txt", b"numpy\n"),
+        ("empty.bin", b""),
+        ("LICENSE", b"Apache"),
+    ],
+)
+def test_data_files_pass(name, content):
+    assert scan_files({name: content}, strict=True).violations == []
+
+
+def test_folder_with_link_or_fifo_is_refused(tmp_path):
+    (tmp_path / "manifest.py").write_text("x = 1\n")
+    (tmp_path / "link.py").symlink_to("/etc/passwd")
+    (tmp_path / "linked").symlink_to("/etc")
+    os.mkfifo(tmp_path / "pipe")
+
+    report = scan_folder(tmp_path)
+
+    assert [violation.message for violation in report.violations] == [
+        "Link: link.py",
+        "Link: linked",
+        "Special file: pipe",
+    ]
+
+
+def test_folder_and_archive_of_it_get_the_same_verdict(tmp_path):
+    (tmp_path / "core.py").write_text("import os\nos.system('id')\n")
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "core.pyc").write_bytes(b"x")
+
+    assert scan_folder(tmp_path).violations == scan_archive(pack(tmp_path).data).violations
+    assert not scan_folder(tmp_path).passed
+
+
+def test_archive_problems_and_code_violations_are_reported_together():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("core.py", "import socket\n")
+        archive.writestr("../evil.py", "")
+        link = zipfile.ZipInfo("link")
+        link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+
+    violations = scan_archive(buffer.getvalue()).violations
+
+    assert [violation.file for violation in violations] == ["../evil.py", "core.py", "link"]
+    assert not scan_archive(b"no archive").passed
+
+
+def test_code_beyond_the_quick_size_is_judged_in_a_child_process():
+    padding = b"".join(b"def f%d(x):\n    return x + %d\n" % (n, n) for n in range(9000))
+
+    assert messages({"core.py": padding + b"import socket\n"}) == ["Forbidden import: socket"]
+    assert messages({"core.py": padding}) == []
+
+
+WORDS = st.sampled_from(
+    [
+        "import",
+        "from",
+        "as",
+        "os",
+        "np",
+        "numpy",
+        ".",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        ":",
+        ",",
+        "=",
+        ":=",
+        "*",
+        "**",
+        "lambda",
+        "x",
+        "y",
+        "self",
+        "def",
+        "f",
+        "class",
+        "A",
+        "\n",
+        "\n\t",
+        "if",
+        "else",
+        "for",
+        "in",
+        "with",
+        "match\n",
+        "",
+        "",
+        "",
+        "case",
+        "_",
+        "object",
+        "yield",
+        "await",
+        "async",
+        "return",
+        "global",
+        "nonlocal",
+        "eval",
+        "open",
+        "getattr",
+        "__class__",
+        "__globals__",
+        "'a'",
+        '"os.system"',
+        "f'{x}'\n",
+        "",
+        "",
+        "",
+        "f'{{0.__class__}}'",
+        "@",
+        "+",
+        "%",
+        "not",
+        "and",
+        "or",
+        "del",
+        "try",
+        "except",
+        "pass",
+        "1",
+        "http://",
+        "127.0.0.1",
+        "->",
+        '"eval(1)"',
+        ";",
+        "#",
+        "\\",
+        "...",
+        "None",
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(WORDS, max_size=40).map(" ".join))
+@example("from . import *\nfrom .core import *\nx")
+@example("x: 'x' = x\ny: \"'y'\" = y")
+@example("class A(A): A = A.A")
+@example("def f(f=lambda f: f(f)): return f(f)\nf(f)")
+def test_any_mix_of_tokens_is_judged_without_a_crash(source):
+    report = scan_files({"core.py": source.encode(), "pkg/__init__.py": source.encode()})
+
+    assert report.passed is not any(violation.severity == "error" for violation in report.violations)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(["core.py", "a/b.py", "x.bin", "m.pkl"]),
+        st.binary(max_size=200) | st.text(max_size=200).map(lambda t: t.encode("utf-8", "surrogatepass")),
+    )
+)
+def test_any_bytes_are_judged_without_a_crash(files):
+    report = scan_files(files)
+
+    assert report.passed is not any(violation.severity == "error" for violation in report.violations)
