@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from core.deployments import get_deployment, request_deploy, request_undeploy
+from core.namespaces import create_namespace
+from core.organizations import create_key
 from core.status import DeploymentStatus
 from core.stores import Stores
 from core.stores.vectors import Vectors
@@ -178,6 +180,17 @@ def test_other_tenants_deployment_does_not_exist(place, deployed):
     assert hidden.json()["error"]["message"].replace(deployed.name, "X") == unknown.json()["error"]["message"].replace(
         "custom_plugin_ns_none_x_1_0_0", "X"
     )
+
+
+def test_key_of_another_namespace_can_not_call_it(place, deployed):
+    stores, mine, client = place
+    elsewhere = create_namespace(stores, mine.principal, "elsewhere")
+    scopes = [{"resource_type": "namespace", "resource_id": elsewhere.namespace_id}]
+    _, secret = create_key(stores, mine.principal, "acme@example.org", name="narrow", scopes=scopes)
+
+    answer = client.post(deployed.route_prefix, json={}, headers={"Authorization": f"Bearer {secret}"})
+
+    assert answer.status_code == 404
 
 
 def test_redeploy_moves_over_without_a_lost_request(place):
