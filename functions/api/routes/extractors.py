@@ -80,7 +80,7 @@ def described(extractor: Extractor) -> dict[str, Any]:
         "icon": extractor.builtin.icon if extractor.builtin else "box",
         "input_schema": manifest.input_schema or {},
         "output_schema": manifest.output_schema,
-        "parameter_schema": parameters,
+        "parameter_schema": parameters or {},  # the client takes no null here
         "supported_input_types": manifest.supported_input_types,
         "max_inputs": {},
         "default_parameters": defaults(parameters),

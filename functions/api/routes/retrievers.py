@@ -44,6 +44,7 @@ class CreateRetriever(Body):
     name: Name | None = None
     description: str | None = None
     visibility: Visibility = "private"
+    requires_subscription: Literal[False] = False  # the official client always sends it
     collection_identifiers: list[str] | None = None
     collection_ids: list[str] | None = None
     stages: Annotated[list[dict[str, Any]], Field(min_length=1)]
