@@ -3,8 +3,9 @@
 import logging
 import math
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,8 @@ Open = Callable[[Scope, Plugin, ExtractorRequest], Any]
 """Starts a plugin host with the plugin's pipeline open in it."""
 
 MAX_HOSTS = 4
+MAX_AT_ONCE = 8
+"""Query texts of one namespace that are embedded at once."""
 ROW_ID = "query"
 
 
@@ -102,6 +105,8 @@ class Embedder:
 
     def __init__(self, settings: Settings, call: Call, hosts: QueryHosts) -> None:
         self._settings, self._call, self._hosts = settings, call, hosts
+        self._busy: Counter[Scope] = Counter()
+        self._guard = threading.Lock()
 
     def embed(self, scope: Scope, plugin: Plugin, target: Target, text: str) -> list[float]:
         """The vector of `text`, as documents of this collection have theirs.
@@ -109,11 +114,30 @@ class Embedder:
         Raises:
             InvalidRequest: the plugin gives no vector for a text.
             InferenceFailed: its code raised, or its host ended.
+            ServingUnavailable: the namespace has too many queries under way.
         """
-        vector = self._by_deployment(scope, plugin, target, text)
-        if vector is None:
-            vector = self._by_pipeline(scope, plugin, target, text)
+        with self._turn(scope):
+            vector = self._by_deployment(scope, plugin, target, text)
+            if vector is None:
+                vector = self._by_pipeline(scope, plugin, target, text)
         return checked_vector(vector, target)
+
+    @contextmanager
+    def _turn(self, scope: Scope) -> Iterator[None]:
+        """One of the namespace's places: a slow plugin must not take every thread that answers the others."""
+        with self._guard:
+            if self._busy[scope] >= MAX_AT_ONCE:
+                raise ServingUnavailable(
+                    f"{MAX_AT_ONCE} queries of this namespace are being embedded.", "Try again in a moment."
+                )
+            self._busy[scope] += 1
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._busy[scope] -= 1
+                if not self._busy[scope]:
+                    del self._busy[scope]
 
     def _by_deployment(self, scope: Scope, plugin: Plugin, target: Target, text: str) -> Any:
         """The handler's vector; None when nothing is deployed, or when its answer has no such vector."""

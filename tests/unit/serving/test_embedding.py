@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 
-from batch.serving.embedding import QueryHosts, checked_vector, query_row, text_field, vector_in
+from batch.serving.embedding import MAX_AT_ONCE, Embedder, QueryHosts, checked_vector, query_row, text_field, vector_in
 from core.collections import Collection, ExtractorConfig
-from core.errors import InvalidRequest
+from core.errors import InvalidRequest, ServingUnavailable
 from core.plugins import Plugin
 from core.search import Target
 from core.settings import Settings
@@ -191,3 +191,30 @@ def test_queries_of_two_plugins_do_not_wait_for_each_other():
     gate.set()
     slow.join(10)
     pool.close()
+
+
+def test_slow_plugin_takes_only_some_threads_of_its_own_namespace():
+    gate, calls = threading.Event(), threading.Semaphore(0)
+
+    def call(org_id, name, payload):
+        if org_id == "org_1":
+            calls.release()
+            gate.wait(10)
+        return {"embedding": [1.0, 2.0, 3.0]}
+
+    embedder = Embedder(Settings(), call, QueryHosts(lambda *_: None))
+    asking = [
+        threading.Thread(target=embedder.embed, args=(SCOPE, plugin(), target(), "x")) for _ in range(MAX_AT_ONCE)
+    ]
+    for thread in asking:
+        thread.start()
+        assert calls.acquire(timeout=10)
+
+    with pytest.raises(ServingUnavailable, match="of this namespace"):
+        embedder.embed(SCOPE, plugin(), target(), "x")
+    assert embedder.embed(Scope("org_2", "ns_1"), plugin(), target(), "x") == [1.0, 2.0, 3.0]
+
+    gate.set()
+    for thread in asking:
+        thread.join(10)
+    assert embedder.embed(SCOPE, plugin(), target(), "x") == [1.0, 2.0, 3.0]
