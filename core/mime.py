@@ -38,8 +38,9 @@ def sniff(head: bytes, declared: str = "") -> str:
 
 
 def is_text(head: bytes) -> bool:
-    """Whether the bytes are UTF-8 text; a character cut off at the end does not count against it."""
-    if not head or any(byte < 32 and byte not in (9, 10, 12, 13, 27) for byte in head):
+    """Whether the bytes are UTF-8 text; a stray control character or one cut off at the end does not count against it."""
+    strays = sum(byte < 32 and byte not in (9, 10, 12, 13, 27) for byte in head)
+    if not head or 0 in head or strays * 50 > len(head):
         return False
     try:
         head.decode()

@@ -1,6 +1,8 @@
 """The `mixpeek` command: each line below gives one command its module, loaded when the command is called."""
 
 import importlib
+import sys
+from contextlib import suppress
 from typing import Any
 
 import typer
@@ -83,7 +85,9 @@ def main() -> None:
     try:
         group(prog_name="mixpeek")
     except PlatformError as error:
-        fail(error)
+        with suppress(typer.Exit):
+            fail(error)
+        sys.exit(1)
 
 
 if __name__ == "__main__":
