@@ -15,7 +15,7 @@ from types import FrameType
 
 from distributed import Client
 
-from batch.cluster import cluster, slots
+from batch.cluster import cluster, scrub_environment, slots
 from batch.partitions import Extraction, PluginRef, partition_rows
 from batch.plan import plan
 from batch.report import Report
@@ -96,7 +96,10 @@ class Service:
                 self._handle(message)
         except (Interrupted, EngineLost, StoreUnavailable) as error:
             log.warning("job given back", extra={"job": message.body, "reason": str(error)})
-            self._stores.queues.extend(message, 0 if isinstance(error, Interrupted) else 5)
+            if isinstance(error, StoreUnavailable):
+                return  # it comes back by itself once it is no longer hidden
+            self._stores.queues.send(message.queue, message.body)  # anew: a stop is no failed attempt at the job
+            self._stores.queues.delete(message)
             if isinstance(error, EngineLost):
                 raise
             return
@@ -259,6 +262,7 @@ def _category(error: PlatformError) -> str:
 def main() -> None:
     """Serve until SIGTERM or SIGINT; a lost cluster is replaced."""
     logs.configure()
+    scrub_environment()
     settings = Settings()
     stores, vectors = Stores.open(settings), Vectors.at(settings)
     stopping = threading.Event()

@@ -42,6 +42,7 @@ WORDS_MANIFEST = Manifest(
             "batch_size": {"type": "integer", "default": 64},
             "sleep_s": {"type": "number", "default": 0.0},
             "drop_all": {"type": "boolean", "default": False},
+            "gpu": {"type": "boolean", "default": False},
         }
     },
     supported_input_types=["text"],

@@ -23,7 +23,7 @@ from tests.integration.batches import COMPLETED, Tenant, serving
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-TEXTS = [f"text {i}" for i in range(400)]
+TEXTS = [f"text {i}" for i in range(200)]
 
 
 def started(settings: Settings, log: Path) -> "subprocess.Popen[bytes]":

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from distributed import Client
 
-from batch.cluster import cluster
+from batch.cluster import cluster, gpus
 from core.batches import cancel_batch, failed_documents, logs
 from core.buckets import change_bucket
 from core.collections import delete_collection, document_count
@@ -109,6 +109,44 @@ def test_a_row_that_kills_the_host_stands_alone_in_the_failures(tenant: Tenant) 
     (failed,) = failed_documents(tenant.stores, tenant.scope, batch.batch_id)
     assert failed["object_id"] == ids[17]
     assert "died: signal 11" in failed["message"]
+
+
+def test_a_row_that_hangs_is_ended_at_the_time_limit(module_settings: Settings, client: Client) -> None:
+    stores = Stores.open(module_settings.model_copy(update={"step_timeout_s": 2.0}))
+    tenant = Tenant(stores)
+    tenant.publish()
+    collection = tenant.collect(batch_size=2)
+    ids = tenant.put("good 1", "HANG", "good 2", "good 3")
+
+    with serving(stores, client):
+        batch = tenant.ended(tenant.submit(ids))
+
+    assert batch.status is WITH_ERRORS
+    assert tenant.texts(collection) == ["good 1", "good 2", "good 3"]
+    (failed,) = failed_documents(stores, tenant.scope, batch.batch_id)
+    assert (failed["object_id"], failed["step"]) == (ids[1], "Words")
+    assert "killed: time limit" in failed["message"]
+
+
+def test_gpu_steps_run_on_the_cpu_with_a_warning_where_there_is_no_gpu(tenant: Tenant, client: Client) -> None:
+    if gpus(client):
+        pytest.skip("this machine has a GPU")
+    tenant.publish()
+    tenant.collect(gpu=True)
+
+    batch = tenant.ended(tenant.submit(tenant.put("a")))
+
+    assert batch.status is COMPLETED
+    assert "warning: no worker has a GPU" in logs(tenant.stores, tenant.scope, batch.batch_id)[0]
+
+
+def test_the_scheduler_refuses_whoever_has_no_certificate(client: Client) -> None:
+    address = client.scheduler_info()["address"]
+
+    assert address.startswith("tls://127.0.0.1:")
+    for told in (address, address.replace("tls", "tcp")):
+        with pytest.raises((OSError, TypeError)):
+            Client(told, timeout=2)
 
 
 def test_nothing_written_is_failed_with_the_reason(tenant: Tenant) -> None:

@@ -15,7 +15,7 @@ def build_steps(extractor_request, **kwargs):
         raise RuntimeError("this pipeline can't be built")
     step = StepDefinition(
         service_class=Words,
-        resource_type=ResourceType.CPU,
+        resource_type=ResourceType.GPU if params.get("gpu") else ResourceType.CPU,
         condition=RowCondition.IS_TEXT,
         config=params,
         batch_size=params.get("batch_size", 64),
