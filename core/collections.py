@@ -207,6 +207,13 @@ def _source_buckets(stores: Stores, scope: Scope, source: Mapping[str, Any]) -> 
             'Write {"type": "bucket", "bucket_ids": ["bkt_…"]}.',
             "source.type",
         )
+    for name in ("collection_id", "collection_ids", "source_namespace_id"):
+        if source.get(name) and source[name] != scope.namespace_id:
+            raise InvalidRequest(
+                f"source.{name} is {source[name]!r}; a collection is made from buckets of its own namespace.",
+                "Leave it out, and name the buckets in bucket_ids.",
+                f"source.{name}",
+            )
     if source.get("source_filters"):
         raise InvalidRequest(
             "source.source_filters can't be applied here: a collection takes all objects of its buckets.",

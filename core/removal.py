@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from core.buckets import Bucket, delete_bucket_record, each_bucket
+from core.collections import delete_collection, list_collections
 from core.namespaces import Namespace
 from core.status import TaskStatus
 from core.stores import Stores
@@ -48,6 +49,8 @@ def remove_namespace(stores: Stores, principal: Principal, namespace: Namespace)
     stores.records.delete(principal.org_key("namespace_name"), namespace.namespace_name)
     for bucket in list(each_bucket(stores, scope)):
         _delete(stores, _held(stores, scope, bucket.bucket_id))
+    for collection in list_collections(stores, scope):
+        delete_collection(stores, scope, collection)  # sends the job that drops its documents
     _delete(stores, _scans(stores, scope))
     _delete(stores, _keys(stores, [scope.key(kind) for kind in OF_NAMESPACE]))
     for place in (stores.settings.object_bucket, stores.settings.plugin_bucket):

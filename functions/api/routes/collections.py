@@ -32,6 +32,7 @@ from functions.api.deps import (
     given,
 )
 from functions.api.listing import ListBody
+from functions.api.routes.buckets import Schema
 
 scoped = APIRouter(prefix="/collections", tags=["collections"], route_class=Route)
 SEARCHED = ("collection_name", "collection_id", "description")
@@ -87,7 +88,7 @@ class CreateCollection(Body):
     name: Name | None = None
     description: str | None = None
     source: Source
-    input_schema: dict[str, Any] | None = None
+    input_schema: Schema | None = None
     feature_extractor: Extractor | None = None
     feature_extractors: Annotated[list[Extractor] | None, Field(min_length=1, max_length=1)] = None
     enabled: bool = True
@@ -122,7 +123,7 @@ def create(stores: StoresOf, scope: WriteScope, body: CreateCollection) -> Answe
         given(body.source),
         given(extractor),
         description=body.description,
-        input_schema=body.input_schema,
+        input_schema=given(body.input_schema) if body.input_schema else None,
         enabled=body.enabled,
         metadata=body.metadata,
     )

@@ -90,6 +90,8 @@ def test_bucket_may_be_named_and_its_id_is_stored(moto_stores, bucket):
         ({"type": "bucket", "bucket_ids": ["nothing"]}, "source.bucket_ids[0]"),
         ({"type": "bucket", "bucket_ids": []}, "source.bucket_ids"),
         ({"type": "collection", "collection_id": "col_1"}, "source.type"),
+        ({"type": "bucket", "bucket_ids": ["prose"], "collection_ids": ["col_1"]}, "source.collection_ids"),
+        ({"type": "bucket", "bucket_ids": ["prose"], "source_namespace_id": "ns_2"}, "source.source_namespace_id"),
         ({"type": "bucket", "bucket_ids": ["prose"], "source_filters": {"filters": {}}}, "source.source_filters"),
     ],
 )

@@ -248,7 +248,7 @@ def test_plugin_that_a_collection_uses_is_only_deleted_by_force(quick, inspector
     extractor = {"feature_extractor_name": "my_extractor", "version": "1.0.0"}
     create_collection(quick, SCOPE, "paragraphs", source, extractor)
 
-    with pytest.raises(IllegalTransition, match=r"used by 1 collections: paragraphs \(col_.*force=true"):
+    with pytest.raises(IllegalTransition, match=r"used by 1 collection: paragraphs \(col_.*force=true"):
         delete_plugin(quick, SCOPE, plugin)
     assert list(desired_deployments(quick)) != []
 
