@@ -13,6 +13,7 @@ from plugin_sdk.columns import same_values
 from plugin_sdk.outcomes import LINEAGE, RowFailure
 from plugin_sdk.rows import Positions, Unidentified, document_names, identify, renumbered, same_memory
 
+MAX_NAME = 1000
 Mask = npt.NDArray[np.bool_]
 
 
@@ -234,6 +235,8 @@ def _check_names(returned: pd.DataFrame) -> None:
     for name in returned.columns:
         if not isinstance(name, str):
             raise BrokenRule(f"a column named {name!r}, names are texts: give each column a name")
+        if not name.isprintable() or len(name) > MAX_NAME:
+            raise BrokenRule(f"a column named {name[:80]!r}: use up to {MAX_NAME} printable characters")
     if len(set(returned.columns)) < len(returned.columns):
         twice = returned.columns[returned.columns.duplicated()][0]
         raise BrokenRule(f"two columns named '{twice}': keep one")

@@ -166,7 +166,7 @@ def _packed(objects: np.ndarray[Any, Any], dim: int) -> np.ndarray[Any, Any] | N
     pack = struct.Struct(f"{dim}f").pack
     try:
         flat = b"".join([pack(*v) for v in objects])
-    except (struct.error, OverflowError, TypeError, ValueError):
+    except Exception:  # numbers that are none, or too large; told one by one later
         return None
     return np.frombuffer(flat, np.float32).reshape(-1, dim)
 
@@ -181,8 +181,8 @@ def _one_by_one(objects: np.ndarray[Any, Any], dim: int) -> Encoded:
             continue
         try:
             matrix[i] = _vector(value, dim)
-        except Unstorable as error:
-            bad[i] = error.found, error.rule
+        except Exception as error:
+            bad[i] = _why(error, value)
     return _finite_only(matrix, missing, bad)
 
 
@@ -232,6 +232,13 @@ def _finite_only(
     flat = pa.array(np.ascontiguousarray(matrix).reshape(-1))
     mask = pa.array(missing) if missing.any() else None
     return Encoded(pa.FixedSizeListArray.from_arrays(flat, dim, mask=mask), bad)
+
+
+def _why(error: Exception, value: Any) -> tuple[str, str]:
+    """What is wrong with a value; an author's type may raise whatever it likes when it is read."""
+    if isinstance(error, Unstorable):
+        return error.found, error.rule
+    return _described(value), f"reading it raises {type(error).__name__}"
 
 
 def _spelled(number: Any) -> str:
@@ -313,7 +320,7 @@ def _doubles(objects: np.ndarray[Any, Any], dim: int) -> np.ndarray[Any, Any] | 
     pack = struct.Struct(f"{dim}d").pack
     try:
         flat = b"".join([pack(*v) for v in objects])
-    except (struct.error, OverflowError, TypeError, ValueError):
+    except Exception:  # numbers that are none, or too large; told one by one later
         return None
     return np.frombuffer(flat, np.float64).reshape(-1, dim)
 
@@ -332,8 +339,8 @@ def _checked(objects: np.ndarray[Any, Any], kind: pa.DataType, take: Callable[[A
             continue
         try:
             taken[i] = take(value)
-        except Unstorable as error:
-            bad[i] = error.found, error.rule
+        except Exception as error:
+            bad[i] = _why(error, value)
     return Encoded(pa.array(taken, kind), bad)
 
 

@@ -89,6 +89,11 @@ class Step:
         """Batches in flight at once: more than one only where a step waits for others, as API steps do."""
         return self.max_concurrency if self.resource_type is ResourceType.API else 1
 
+    @property
+    def is_built(self) -> bool:
+        """Whether the processor exists already."""
+        return self._processor is not None
+
     def processor(self) -> Callable[[pd.DataFrame], Any]:
         """The built processor; whatever its constructor raises goes up."""
         with self._building:
@@ -269,6 +274,8 @@ class _Run:
         """The stage's function; None, and every row failed, when it can't be built."""
         if not stage.is_step:
             return stage.work  # type: ignore[no-any-return]
+        if stage.work.is_built:
+            return stage.work.processor()  # type: ignore[no-any-return]
         batch = self._started(rows, stage, batches[0])
         try:
             return stage.work.processor()  # type: ignore[no-any-return]
@@ -369,12 +376,15 @@ def out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out: Python's own error, or torch's in its several spellings."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    text = str(error)
+    text = _named(error)
     return isinstance(error, RuntimeError | OSError) and ("can't allocate memory" in text or "out of memory" in text)
 
 
 def _named(error: BaseException) -> str:
-    text = str(error).strip()
+    try:
+        text = str(error).strip()
+    except Exception:  # an author's exception may not even be printable
+        text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -397,7 +407,7 @@ def _traceback(error: BaseException) -> str:
         trace = trace.tb_next
     try:
         text = "".join(traceback.format_exception(type(error), error, trace))
-    except Exception:  # an author's exception may not even be printable
+    except Exception:
         text = type(error).__name__
     text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= MAX_TRACEBACK else f"…{text[-MAX_TRACEBACK:]}"

@@ -1,9 +1,6 @@
 """What the plugin asks of its worker during a call; outside a host nothing is connected."""
 
-import contextlib
-import os
 import threading
-from collections.abc import Iterator
 
 from plugin_sdk.host.protocol import Op
 from plugin_sdk.host.transport import Channel, mapped
@@ -24,15 +21,15 @@ def connected() -> bool:
     return _channel is not None
 
 
-@contextlib.contextmanager
-def during_call() -> Iterator[None]:
-    """Questions are answered while this lasts; one under way is waited for at its end."""
+def begin_call() -> None:
+    """Questions are answered from now on."""
     _in_call.set()
-    try:
-        yield
-    finally:
-        with _asking:
-            _in_call.clear()
+
+
+def end_call() -> None:
+    """Questions are not answered any more; one under way is waited for, so that its answer is not another's."""
+    with _asking:
+        _in_call.clear()
 
 
 def asset(url: str) -> bytes:
@@ -52,9 +49,3 @@ def asset(url: str) -> bytes:
             return b""
         with mapped(_channel.take_fd(), answer["size"]) as memory:
             return memory.read()
-
-
-def close_descriptor(fd: int) -> None:
-    """Close it if it is open."""
-    with contextlib.suppress(OSError):
-        os.close(fd)

@@ -15,8 +15,8 @@ from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host import brokered, walls
 from plugin_sdk.host.answers import plain
 from plugin_sdk.host.child_exit import BROKEN, OUT_OF_MEMORY
-from plugin_sdk.host.protocol import TO_HOST, Frame, Op, ProtocolError
-from plugin_sdk.host.transport import Channel, mapped
+from plugin_sdk.host.protocol import TO_HOST, Frame, Op
+from plugin_sdk.host.transport import Channel, ConnectionLost, mapped
 from plugin_sdk.loading import Plugin, load_plugin
 from plugin_sdk.manifest import Manifest, ManifestIssues
 from plugin_sdk.outcomes import RowFailure
@@ -72,13 +72,13 @@ class Host:
         brokered.connect(self._channel)
         self._channel.send(Op.READY)
         while (frame := self._channel.receive()) is not None:
-            with brokered.during_call():
-                self._answer(frame)
+            brokered.begin_call()
+            self._answer(frame)
 
     def _answer(self, frame: Frame) -> None:
         try:
             self._answers[frame.op](frame)
-        except (ProtocolError, EOFError, OSError):
+        except ConnectionLost:
             raise
         except BaseException as error:
             if out_of_memory(error):
@@ -94,11 +94,12 @@ class Host:
             "traceback": _cut(known.traceback) if isinstance(known, PluginRaised) else "",
             "issues": [i.model_dump() for i in known.issues] if isinstance(known, ManifestIssues) else [],
         }
-        self._flush()
-        self._channel.send(Op.RAISED, told)
+        self._reply(Op.RAISED, told)
 
     def _reply(self, op: Op, value: Any = None) -> None:
+        """The call's last frame: nothing may be asked after it."""
         self._flush()
+        brokered.end_call()
         self._channel.send(op, value)
 
     def _flush(self) -> None:
@@ -155,7 +156,7 @@ class Host:
         self._flush()
         self._channel.ask(Op.RESULT, {"size": size, **summary(outcome)})
         write_batch(batch, mapped(self._channel.take_fd(), size, write=True))
-        self._channel.send(Op.WRITTEN)
+        self._reply(Op.WRITTEN)
 
     def _open_realtime(self, _: Frame) -> None:
         handler = self._handler = self._loaded().handler()

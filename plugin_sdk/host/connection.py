@@ -1,15 +1,16 @@
 """The worker's end of a host: frames and log read together, under a deadline; hostile input never blocks or grows it."""
 
+import contextlib
 import os
 import select
 import signal
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
 
-from plugin_sdk.host.protocol import Frame, FrameReader, encode, from_host
+from plugin_sdk.host.protocol import Frame, FrameReader, from_host
 from plugin_sdk.host.transport import CHUNK, rights
 
 LOG_LIMIT = 64 << 10
@@ -60,15 +61,17 @@ class Connection:
         self._poll.register(control.fileno(), select.POLLIN)
         self._poll.register(log, select.POLLIN)
         self._log_open = True
+        self._closing = threading.Lock()
+        self._closed = False
 
-    def send(self, op: int, value: Any = None, fds: Sequence[int] = (), *, deadline: float) -> None:
-        """Send one frame; what the host prints meanwhile is kept.
+    def send(self, frame: bytes, fds: Sequence[int] = (), *, deadline: float) -> None:
+        """Send one encoded frame; what the host prints meanwhile is kept.
 
         Raises:
             HostEnded: it is gone.
             HostSilent: it did not read in time.
         """
-        data = memoryview(encode(op, value))
+        data = memoryview(frame)
         while data:
             try:
                 ancillary = [rights(fds)] if fds else []
@@ -107,14 +110,14 @@ class Connection:
             read += count
 
     def kill(self) -> None:
-        """End the host now; a handle, where there is one, never means another process."""
-        try:
+        """End the host now, from any thread; a handle, where there is one, never means another process."""
+        with self._closing, contextlib.suppress(ProcessLookupError):
+            if self._closed:
+                return
             if self._handle is not None:
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
             else:
                 os.kill(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
     def ended(self, timeout_s: float) -> bool:
         """Whether the process is over, waiting for it at most so long."""
@@ -124,12 +127,16 @@ class Connection:
         return bool(select.select([self._handle], [], [], timeout_s)[0])
 
     def close(self) -> None:
-        """Close every descriptor."""
-        self._control.close()
-        for fd in (self._log, self._handle):
-            if fd is not None:
-                os.close(fd)
-        self._log_open = False
+        """Close every descriptor; the log stays readable."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+            self._log_open = False
+            self._control.close()
+            for fd in (self._log, self._handle):
+                if fd is not None:
+                    os.close(fd)
 
     def _wait_to_send(self, deadline: float) -> None:
         writable = select.poll()

@@ -15,7 +15,10 @@ EVENTS_PER_ROW = 8
 
 
 class Flight:
-    """One call: its batches under way, each with its own time limit."""
+    """One call: its batches under way, each with its own time limit.
+
+    `open` says that the host owes an answer.
+    """
 
     def __init__(self, timeout_s: float) -> None:
         self.timeout_s = timeout_s
@@ -24,13 +27,13 @@ class Flight:
         self._batches: dict[int, tuple[int, float, bytes]] = {}
         self._events_left = 0
         self._rows_in = 0
+        self.open = False
         self._on_progress: Callable[[Progress], None] | None = None
 
     def expect(self, rows_in: int, max_rows: int, on_progress: "Callable[[Progress], None] | None") -> None:
         """Take events of batches from now on, as many as an honest host can have."""
-        steps = len(self.labels) + 1
         self._rows_in = rows_in
-        self._events_left = 64 + steps * EVENTS_PER_ROW * max(rows_in, max_rows if steps > 1 else rows_in)
+        self._events_left = (len(self.labels) + 1) * EVENTS_PER_ROW * max_rows
         self._on_progress = on_progress
 
     @property

@@ -15,7 +15,7 @@ from plugin_sdk.errors import HostFailed, PlatformError, PluginRaised
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host.connection import Connection, HostEnded, HostSilent
 from plugin_sdk.host.flight import Flight
-from plugin_sdk.host.protocol import Frame, Op, ProtocolError
+from plugin_sdk.host.protocol import Frame, Op, ProtocolError, encode
 from plugin_sdk.host.replies import RealtimeInfo, Result, Summary, parsed
 from plugin_sdk.host.settings import HostSettings
 from plugin_sdk.host.verdicts import failure_of, verdict
@@ -69,7 +69,7 @@ class PluginHost:
         self._calling = threading.RLock()
         self._ended: HostFailed | None = None
         self._killed_for = ""
-        self._closed = False
+        self._in_call = False
 
     def __enter__(self) -> "PluginHost":
         return self
@@ -87,7 +87,7 @@ class PluginHost:
     @property
     def alive(self) -> bool:
         """Whether it still answers; a host that failed never does again."""
-        return self._ended is None and not self._closed
+        return self._ended is None
 
     @property
     def log(self) -> str:
@@ -202,24 +202,25 @@ class PluginHost:
             return parsed(lambda: [_answer(*one) for one in _exactly(told, len(requests))])
 
     def kill(self, reason: str = "killed: by its worker") -> None:
-        """End it at once, from any thread; a call under way raises HostFailed with this reason."""
+        """End it at once, from any thread; a call under way raises HostFailed with this reason, as later calls do."""
         self._killed_for = self._killed_for or reason
-        if not self._closed:
-            self._connection.kill()
+        self._connection.kill()
+        if self._calling.acquire(blocking=False):
+            try:
+                self._clear_away()
+            finally:
+                self._calling.release()
 
     def close(self) -> None:
         """End it and remove its scratch folder."""
         self.kill("closed")
         with self._calling:
-            if self._closed:
-                return
-            self._closed = True
-            if self._ended is None:
-                self._connection.ended(5.0)
-                self._keeper.exit_of(self.pid)
-            self._connection.close()
-        self._keeper.forget(self)
-        shutil.rmtree(self._scratch, ignore_errors=True)
+            self._clear_away()
+
+    def _clear_away(self) -> None:
+        """Give back what a host without a call has; a call under way does so itself."""
+        if self._ended is None and not self._in_call:
+            self._fail(self._killed_for, Flight(0))
 
     def _ask(self, op: Op, value: Any, expected: Op) -> Any:
         with self._conversation() as flight:
@@ -247,10 +248,9 @@ class PluginHost:
         """One exchange with the host; whatever goes wrong with the host itself ends it and says how."""
         with self._calling:
             if self._ended is not None:
-                raise self._ended
-            if self._closed:
-                raise HostFailed(f"Plugin '{self.name}': its host is closed.", "Start another.", "closed")
+                raise HostFailed(*self._ended.args)
             flight = Flight(self._settings.call_timeout_s)
+            self._in_call = True
             try:
                 yield flight
             except HostSilent:
@@ -259,15 +259,24 @@ class PluginHost:
                 raise self._fail("", flight) from None
             except ProtocolError as error:
                 raise self._fail(f"killed: broke the protocol ({error})", flight) from error
+            except BaseException:
+                if flight.open:  # an answer is still to come, and would be taken for that of the next call
+                    self._fail("killed: its worker gave the call up", flight)
+                raise
+            finally:
+                self._in_call = False
 
     def _send(self, op: Op, value: Any, flight: Flight, fds: Sequence[int] = ()) -> None:
+        frame = encode(op, value)
         flight.rearm()
-        self._connection.send(op, value, fds, deadline=flight.deadline)
+        flight.open = True
+        self._connection.send(frame, fds, deadline=flight.deadline)
 
     def _until(self, expected: Op, flight: Flight) -> Frame:
         """The expected frame; what the host tells or asks before it is dealt with."""
         while True:
             frame = self._connection.receive(flight.deadline)
+            flight.open = frame.op not in (expected, Op.RAISED)
             if frame.op == expected:
                 return frame
             if frame.op == Op.RAISED:
@@ -283,12 +292,13 @@ class PluginHost:
         data, error = self._fetched(url)
         flight.pause(time.monotonic() - began)
         if not data:
-            self._connection.send(Op.ASSET_DATA, {"error": error, "size": 0}, deadline=flight.deadline)
+            self._connection.send(encode(Op.ASSET_DATA, {"error": error, "size": 0}), deadline=flight.deadline)
             return
         from plugin_sdk.host.transport import share_bytes
 
         with shared((share_bytes(data), len(data))) as (fd, size):
-            self._connection.send(Op.ASSET_DATA, {"error": None, "size": size}, [fd], deadline=flight.deadline)
+            answer = encode(Op.ASSET_DATA, {"error": None, "size": size})
+            self._connection.send(answer, [fd], deadline=flight.deadline)
 
     def _fetched(self, url: Any) -> tuple[bytes, str | None]:
         if not isinstance(url, str):
@@ -303,17 +313,21 @@ class PluginHost:
             return b"", f"{url}: {type(error).__name__}: {error}"[:2000]
 
     def _fail(self, reason: str, flight: Flight) -> HostFailed:
-        """End the host and keep why; the reason is the worker's own, else what its exit says."""
+        """End the host, keep why, and give back all that it had; the reason is the worker's own, else its exit's."""
         if reason:
             self._connection.kill()
-        if not self._connection.ended(0.2):
+        over = self._connection.ended(0.2)
+        if not over:
             reason = reason or "killed: closed its connection"
             self._connection.kill()
-            self._connection.ended(5.0)
+            over = self._connection.ended(5.0)
         self._connection.drain_log()
-        code, peak_kib = self._keeper.exit_of(self.pid)
+        code, peak_kib = self._keeper.exit_of(self.pid) if over else (None, 0)
         reason = self._killed_for or reason or verdict(code, peak_kib, self._settings.memory_mb)
         self._ended = failure_of(reason, self.name, self._settings, flight, self.log)
+        self._connection.close()
+        self._keeper.forget(self)
+        shutil.rmtree(self._scratch, ignore_errors=True)
         return self._ended
 
 

@@ -83,7 +83,8 @@ class Frame:
             ProtocolError: it is no msgpack, is nested too deep, or has an extension type.
         """
         try:
-            return msgpack.unpackb(self.body, raw=False, ext_hook=_refuse_extension)
+            # timestamp=1: msgpack's own extension never reaches the hook; as a float it is a plain value too
+            return msgpack.unpackb(self.body, raw=False, ext_hook=_refuse_extension, timestamp=1)
         except (ValueError, TypeError, RecursionError) as error:
             raise ProtocolError(f"a frame of kind {self.op} is no msgpack: {error}") from error
 

@@ -11,7 +11,9 @@ from plugin_sdk.host.protocol import ProtocolError
 from plugin_sdk.host.transport import copy_into, shared_file, writable
 from plugin_sdk.steps import Outcome
 
-ORIGIN, ORDINAL = "origin", "ordinal"
+ORIGIN, ORDINAL = ".origin", ".ordinal"
+"""Names of the first two columns of a reply, which are found by their place."""
+
 MAX_COLUMNS = 2000
 MAX_NESTING = 4
 RECORD_BATCH_COMPRESSION = 3
@@ -65,7 +67,7 @@ def take_back(fd: int, size: int, max_rows: int) -> pa.RecordBatch:
     try:
         batch = _only_batch(buffer)
         batch.validate(full=True)
-    except (pa.ArrowException, ValueError, OSError, struct.error, MemoryError) as error:
+    except (pa.ArrowException, ValueError, OSError, struct.error, MemoryError, StopIteration) as error:
         raise ProtocolError(f"the reply is no valid table: {error}") from error
     if batch.num_rows > max_rows:
         raise ProtocolError(f"the reply has {batch.num_rows} rows, at most {max_rows} are taken")
@@ -84,7 +86,7 @@ def _only_batch(buffer: pa.Buffer) -> pa.RecordBatch:
     if head.type != "schema" or body.type != "record batch":
         raise ProtocolError(f"the reply holds a {head.type} and a {body.type}")
     schema = pa.ipc.read_schema(head)
-    if len(schema) > MAX_COLUMNS or len(set(schema.names)) < len(schema):
+    if len(schema) > MAX_COLUMNS or len(set(schema.names[2:])) < len(schema) - 2:
         raise ProtocolError("the reply has too many columns, or two of one name")
     for field in schema:
         _check_type(field.type)
@@ -140,4 +142,6 @@ def positions(batch: pa.RecordBatch, rows_in: int) -> tuple["np.ndarray[Any, Any
         raise ProtocolError("the reply's rows come from outside the table that was sent")
     if (np.diff(origin) < 0).any():
         raise ProtocolError("the reply's rows are out of order")
+    if ((np.diff(origin) == 0) & (np.diff(ordinal) <= 0)).any():
+        raise ProtocolError("two rows of the reply would be the same document")
     return origin, ordinal

@@ -19,6 +19,10 @@ FUTURE_WRITE = 0x0010  # F_SEAL_FUTURE_WRITE, which Python 3.11 has no name for
 POPULATE = getattr(mmap, "MAP_POPULATE", 0)
 
 
+class ConnectionLost(Exception):
+    """The other side is gone, or its end was closed here."""
+
+
 class Channel:
     """The blocking end of a control socket, as the zygote and its children hold it; many threads may send and ask."""
 
@@ -31,14 +35,29 @@ class Channel:
         self._asking = threading.Lock()
 
     def send(self, op: int, value: Any = None, fds: Sequence[int] = ()) -> None:
-        """Send one frame, with descriptors if any."""
+        """Send one frame, with descriptors if any.
+
+        Raises:
+            ConnectionLost: the other side is gone.
+        """
+        frame = encode(op, value)
         with self._sending:
-            send_all(self.control, encode(op, value), fds)
+            try:
+                send_all(self.control, frame, fds)
+            except OSError as error:
+                raise ConnectionLost(str(error)) from error
 
     def receive(self) -> Frame | None:
-        """The next frame; None once the other side is gone."""
+        """The next frame; None once the other side is gone.
+
+        Raises:
+            ConnectionLost: this side's end is closed, or nothing came within its time limit.
+        """
         while not self._frames:
-            data, fds = receive_some(self.control)
+            try:
+                data, fds = receive_some(self.control)
+            except OSError as error:
+                raise ConnectionLost(str(error)) from error
             self._fds.extend(fds)
             if not data:
                 return None
@@ -49,13 +68,13 @@ class Channel:
         """Send one frame and wait for its answer; one question at a time.
 
         Raises:
-            EOFError: the other side is gone.
+            ConnectionLost: the other side is gone.
         """
         with self._asking:
             self.send(op, value)
             answer = self.receive()
         if answer is None:
-            raise EOFError("the worker is gone")
+            raise ConnectionLost("the other side is gone")
         return answer
 
     def take_fd(self) -> int:

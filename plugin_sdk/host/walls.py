@@ -71,7 +71,7 @@ def _keep_descriptors(control: int, log: int) -> None:
     for number, name in ((1, "stdout"), (2, "stderr")):
         setattr(sys, name, open(number, "w", buffering=1, errors="backslashreplace", closefd=False))  # noqa: SIM115
         setattr(sys, f"__{name}__", getattr(sys, name))
-    sys.stdin = open(os.devnull)  # noqa: SIM115, PTH123
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
 
 
 def _highest_descriptor() -> int:
@@ -84,8 +84,8 @@ def _reset_signals() -> None:
     for number in signal.valid_signals():
         with contextlib.suppress(OSError, ValueError):
             signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
@@ -97,7 +97,7 @@ def _die_with_parent() -> None:
 
 
 def _limit(plan: Plan) -> None:
-    memory, scratch = plan.memory_mb * MIB, plan.scratch_mb * MIB
+    memory, scratch = plan.memory_mb * MIB + _data_now(), plan.scratch_mb * MIB
     space = resource.RLIM_INFINITY if plan.unlimited_address_space else memory + ADDRESS_SPACE_SLACK
     limits = {"RLIMIT_DATA": memory, "RLIMIT_AS": space, "RLIMIT_FSIZE": scratch, "RLIMIT_CORE": 0}
     limits |= {"RLIMIT_NOFILE": NOFILE, "RLIMIT_MSGQUEUE": 0, "RLIMIT_MEMLOCK": 64 << 10}
@@ -106,6 +106,15 @@ def _limit(plan: Plan) -> None:
             _, hard = resource.getrlimit(getattr(resource, name))
             capped = value if hard == resource.RLIM_INFINITY else min(value, hard)
             resource.setrlimit(getattr(resource, name), (capped, capped))
+
+
+def _data_now() -> int:
+    """Bytes of private memory that came with the fork and are not the plugin's."""
+    with contextlib.suppress(OSError, ValueError), open("/proc/self/status") as status:  # noqa: PTH123
+        for line in status:
+            if line.startswith("VmData:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def _surround(plan: Plan) -> None:

@@ -19,7 +19,7 @@ from plugin_sdk.host.connection import Connection
 from plugin_sdk.host.host import PluginHost
 from plugin_sdk.host.protocol import FROM_ZYGOTE, Op, ProtocolError
 from plugin_sdk.host.settings import HostSettings
-from plugin_sdk.host.transport import Channel
+from plugin_sdk.host.transport import Channel, ConnectionLost
 from plugin_sdk.host.walls import Plan
 
 BOOT = "import sys; sys.path.insert(0, sys.argv[3]); from plugin_sdk.host.zygote_process import main; main()"
@@ -37,6 +37,7 @@ class Zygote:
         self._errors: IO[bytes] | None = None
         self._lock = threading.RLock()
         self._hosts: set[PluginHost] = set()
+        self._scratch = ""
 
     def __enter__(self) -> "Zygote":
         with self._lock:
@@ -64,14 +65,11 @@ class Zygote:
         Raises:
             HostFailed: the host did not come up.
         """
-        scratch = Path(tempfile.mkdtemp(prefix="openpeek-host-"))
-        try:
-            plan = self._plan(plugin_folder, name, scratch)
-            connection = self._fork(plan)
-            host = PluginHost(self, connection, name, scratch, self.settings, fetch_asset)
-        except BaseException:
-            shutil.rmtree(scratch, ignore_errors=True)
-            raise
+        with self._lock:
+            self._ensure()
+            scratch = Path(tempfile.mkdtemp(dir=self._scratch))
+        connection = self._fork(self._plan(plugin_folder, name, scratch))
+        host = PluginHost(self, connection, name, scratch, self.settings, fetch_asset)
         with self._lock:
             self._hosts.add(host)
         host.wait_ready()
@@ -84,7 +82,8 @@ class Zygote:
                 return None, 0
             try:
                 answer = self._channel.ask(Op.WAIT, pid).decoded()
-            except (EOFError, OSError, ProtocolError):
+            except (ConnectionLost, ProtocolError):
+                self._stop()
                 return None, 0
         return answer[0], answer[1]
 
@@ -116,9 +115,10 @@ class Zygote:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         root = str(Path(plugin_sdk.__file__).parent.parent)
         torch = "torch" if self.settings.preload_torch else "plain"
+        self._scratch = tempfile.mkdtemp(prefix="openpeek-hosts-")
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-W", "ignore", "-c", BOOT, str(theirs.fileno()), torch, root],
+                [sys.executable, "-I", "-W", "ignore", "-c", BOOT, str(theirs.fileno()), torch, root, self._scratch],
                 env=environment(self.settings),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -131,7 +131,7 @@ class Zygote:
         self._channel = Channel(ours, FROM_ZYGOTE)
         try:
             frame = self._channel.receive()
-        except TimeoutError:
+        except ConnectionLost:
             frame = None
         if frame is None:
             raise self._did_not_start()
@@ -168,6 +168,8 @@ class Zygote:
         if self._errors is not None:
             self._errors.close()
             self._errors = None
+        if self._scratch:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _fork(self, plan: Plan) -> Connection:
         ours, theirs = socket.socketpair()
@@ -178,10 +180,12 @@ class Zygote:
                 channel.send(Op.FORK, plan.to_dict(), [theirs.fileno(), write_log])
                 answer = channel.receive()
                 if answer is None:
-                    raise EOFError("the zygote ended")
+                    raise ConnectionLost("the zygote ended")
                 handle = channel.take_fd() if hasattr(os, "pidfd_open") else None
                 return Connection(ours, read_log, answer.decoded(), handle, self.settings.max_reply_mb << 20)
-        except (EOFError, OSError, ProtocolError) as error:
+        except (ConnectionLost, ProtocolError) as error:
+            with self._lock:
+                self._stop()
             ours.close()
             os.close(read_log)
             raise HostFailed(

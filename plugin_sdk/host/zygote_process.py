@@ -5,6 +5,7 @@ import gc
 import importlib
 import importlib.abc
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -20,7 +21,7 @@ from plugin_sdk.loading import offer_compat
 
 def main() -> NoReturn:
     """Serve the worker at the inherited socket until it is gone; then end every host and this process."""
-    control, torch = int(sys.argv[1]), sys.argv[2] == "torch"
+    control, torch, scratch = int(sys.argv[1]), sys.argv[2] == "torch", sys.argv[4]
     _hide()
     walls.prctl(walls.PR_SET_DUMPABLE, 0)
     walls.prctl(walls.PR_SET_CHILD_SUBREAPER, 1)
@@ -28,6 +29,7 @@ def main() -> NoReturn:
     _warm(torch)
     with socket.socket(fileno=control) as ours:
         Zygote(Channel(ours, TO_HOST)).serve()
+    shutil.rmtree(scratch, ignore_errors=True)
     os._exit(0)
 
 

@@ -1,0 +1,192 @@
+"""Frames of the plugin host: whatever bytes come, they give frames or a refusal, and never more than was allowed."""
+
+import contextlib
+import os
+import socket
+import threading
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plugin_sdk.host.answers import plain
+from plugin_sdk.host.flight import Flight
+from plugin_sdk.host.protocol import HEADER, Frame, FrameReader, Op, ProtocolError, encode, from_host
+from plugin_sdk.host.transport import Channel, ConnectionLost, mapped, share_bytes, shared_file
+
+CAPS = from_host(1 << 16)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text() | st.binary() | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(st.lists(VALUES, max_size=5), st.data())
+def test_frames_come_out_as_they_went_in_however_the_stream_is_cut(values, data):
+    stream = b"".join(encode(Op.PREDICTION, value) for value in values)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
+    reader = FrameReader(CAPS)
+
+    frames = [f for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True) for f in reader.feed(stream[a:b])]
+
+    assert [frame.decoded() for frame in frames] == values
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_give_frames_or_a_refusal(data):
+    reader = FrameReader(CAPS)
+    try:
+        frames = list(reader.feed(data))
+    except ProtocolError:
+        return
+    for frame in frames:
+        assert frame.op in CAPS
+        assert len(frame.body) <= CAPS[frame.op]
+        with contextlib.suppress(ProtocolError):
+            frame.decoded()
+
+
+@given(st.sampled_from(sorted(CAPS)), st.binary(max_size=100))
+def test_any_body_of_a_known_kind_is_decoded_or_refused(op, body):
+    (frame,) = FrameReader(CAPS).feed(HEADER.pack(op, len(body)) + body)
+    try:
+        value = frame.decoded()
+    except ProtocolError:
+        return
+    assert type(value) in (dict, list, str, bytes, int, float, bool, type(None))
+
+
+def test_a_frame_over_its_cap_is_refused_before_its_body_comes():
+    with pytest.raises(ProtocolError, match="at most 1024"):
+        list(FrameReader(CAPS).feed(HEADER.pack(Op.READY, 1025)))
+
+
+@pytest.mark.parametrize("op", [0, Op.RUN, Op.FORK, 255])
+def test_a_kind_that_a_host_may_not_send_is_refused(op):
+    with pytest.raises(ProtocolError, match="not known here"):
+        list(FrameReader(CAPS).feed(HEADER.pack(op, 0)))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"\xc1", b"\x91" * 100_000, b"\xd4\x01\x00", b"\xd6\xff\x00", b"\xa1\xff", b"\xc0\xc0"],
+)
+def test_hostile_msgpack_is_refused(body):
+    with pytest.raises(ProtocolError):
+        Frame(Op.PREDICTION, body).decoded()
+
+
+def flight() -> Flight:
+    new = Flight(10)
+    new.labels = ["A", "B"]
+    new.expect(4, 100, None)
+    return new
+
+
+INTEGERS = st.integers(-3, 5)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([Op.STARTED, Op.FINISHED, Op.READY]),
+            st.lists(INTEGERS | st.binary(max_size=9) | st.none(), max_size=5),
+        )
+    )
+)
+def test_any_events_are_heard_or_refused_and_name_only_rows_that_were_sent(events):
+    heard = flight()
+    try:
+        for op, fields in events:
+            heard.hear(Frame(op, msgpack.packb(fields)))
+    except ProtocolError:
+        pass
+    assert all(0 <= row < 4 for row in heard.rows)
+    assert heard.step in ("", "prepare", "A", "B")
+
+
+def test_each_batch_under_way_has_a_time_limit_of_its_own():
+    heard = flight()
+    heard.hear(Frame(Op.STARTED, msgpack.packb([0, 1, b"\0\0\0\0"])))
+    first = heard.deadline
+    heard.hear(Frame(Op.STARTED, msgpack.packb([0, 2, b"\1\0\0\0"])))
+    assert (heard.deadline, heard.rows) == (first, (0, 1))
+
+    heard.hear(Frame(Op.FINISHED, msgpack.packb([0, 1, 1, 2])))
+    assert heard.deadline > first
+    assert (heard.step, heard.rows) == ("A", (1,))
+
+
+def test_events_without_end_are_refused():
+    heard = Flight(10)
+    heard.expect(1, 10, None)
+    with pytest.raises(ProtocolError, match="out of place"):
+        for n in range(1000):
+            heard.hear(Frame(Op.STARTED, msgpack.packb([-1, n, b""])))
+
+
+def test_descriptors_cross_with_the_frame_that_they_belong_to():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        fd = share_bytes(b"hello")
+        Channel(ours, CAPS).send(Op.READY, None, [fd])
+        os.close(fd)
+        there = Channel(theirs, CAPS)
+        assert there.receive() == Frame(Op.READY, b"\xc0")
+        with mapped(there.take_fd(), 5) as memory:
+            assert memory.read() == b"hello"
+        with pytest.raises(ProtocolError, match="descriptor"):
+            there.take_fd()
+
+
+def test_a_lost_connection_is_told_to_whoever_asks():
+    ours, theirs = socket.socketpair()
+    with ours:
+        channel = Channel(ours, CAPS)
+        theirs.close()
+        with pytest.raises(ConnectionLost):
+            channel.ask(Op.READY)
+
+
+def test_questions_of_several_threads_wait_for_each_other():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        asking, answering = Channel(ours, CAPS), Channel(theirs, CAPS)
+        answers: list[object] = []
+
+        def answer() -> None:
+            for _ in range(40):
+                frame = answering.receive()
+                assert frame is not None
+                answering.send(Op.PREDICTION, frame.decoded())
+
+        def ask(n: int) -> None:
+            answers.extend(asking.ask(Op.PREDICTION, n).decoded() == n for _ in range(10))
+
+        threads = [threading.Thread(target=answer), *(threading.Thread(target=ask, args=(n,)) for n in range(4))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert answers == [True] * 40
+
+
+def test_shared_files_can_neither_shrink_nor_grow_nor_be_written_by_their_receiver():
+    fd = shared_file(10)
+    for size in (5, 20):
+        with pytest.raises(PermissionError):
+            os.ftruncate(fd, size)
+    os.close(fd)
+
+    fd = share_bytes(b"x" * 10)
+    with pytest.raises(PermissionError):
+        os.pwrite(fd, b"y", 0)
+    with pytest.raises(PermissionError):
+        mapped(fd, 10, write=True)
+
+
+def test_plain_answers_are_taken_as_they_are():
+    value = {"a": [1, 2.5, "x", None, True], "b": {"c": b"raw"}, "v": [0.5] * 3}
+    assert plain(value) == value
