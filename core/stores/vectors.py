@@ -227,27 +227,25 @@ class DocumentTable:
     def commit(self, fragments: Sequence[Mapping[str, Any]], replaces: Sequence[str] = ()) -> int:
         """Make fragments visible and remove all earlier documents of the blobs `replaces`, as one version.
 
+        Should another writer add documents of the same blobs in the same instant, the later commit removes them.
+
         Returns:
             Documents that were removed.
 
         Raises:
             StoreUnavailable: other writers kept getting in between.
         """
-        new = [FragmentMetadata.from_json(json.dumps(f)) for f in fragments]
+        pending = [FragmentMetadata.from_json(json.dumps(f)) for f in fragments]
+        own = frozenset(file.path for fragment in pending for file in fragment.files)
         blobs = pa.array(sorted(set(replaces)), pa.string())
-
-        def attempt(dataset: lance.LanceDataset) -> int:
-            stale = _rows_of_blobs(dataset, blobs)
-            if stale.size == 0 and not new:
-                return 0
-            removed, updated = _without(dataset, stale)
-            operation: Any = lance.LanceOperation.Append(new)
-            if stale.size:
-                operation = lance.LanceOperation.Update(removed, updated, new, [])
-            lance.LanceDataset.commit(dataset, operation, read_version=dataset.version, max_retries=COMMIT_ATTEMPTS)
-            return int(stale.size)
-
-        return self._change(attempt)
+        removed = 0
+        while True:
+            step = partial(_replace, fragments=pending, blobs=blobs, own=own)
+            stale, overtaken = self._change(step)
+            removed += stale
+            if not overtaken:
+                return removed
+            pending = []
 
     def delete(self, document_ids: Sequence[str]) -> int:
         """Delete documents; how many there were."""
@@ -356,15 +354,33 @@ def _scores(distances: np.ndarray[Any, Any], metric: str) -> np.ndarray[Any, Any
     return np.asarray(scores)
 
 
-def _rows_of_blobs(dataset: lance.LanceDataset, blobs: pa.Array) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    """Row addresses (fragment << 32 | offset) of the documents that these blobs gave."""
+def _replace(
+    dataset: lance.LanceDataset, *, fragments: list[FragmentMetadata], blobs: pa.Array, own: frozenset[str]
+) -> tuple[int, bool]:
+    """Add `fragments` and remove what the blobs gave before: how many rows, and whether another commit came first."""
+    stale = _rows_of_blobs(dataset, blobs, own)
+    if stale.size == 0 and not fragments:
+        return 0, False
+    operation: Any = lance.LanceOperation.Append(fragments)
+    if stale.size:
+        removed, updated = _without(dataset, stale)
+        operation = lance.LanceOperation.Update(removed, updated, fragments, [])
+    version = dataset.version
+    after = lance.LanceDataset.commit(dataset, operation, read_version=version, max_retries=COMMIT_ATTEMPTS)
+    return int(stale.size), after.version != version + 1
+
+
+def _rows_of_blobs(
+    dataset: lance.LanceDataset, blobs: pa.Array, own: frozenset[str]
+) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """Row addresses (fragment << 32 | offset) of the documents that these blobs gave, outside of the files `own`."""
     if len(blobs) == 0 or dataset.count_rows() == 0:
         return np.empty(0, np.uint64)
     rows = dataset.to_table(columns=[SOURCE], with_row_address=True)
-    found: np.ndarray[Any, np.dtype[np.uint64]] = rows.filter(pc.is_in(rows[SOURCE], value_set=blobs))[
-        "_rowaddr"
-    ].to_numpy()
-    return found
+    found = rows.filter(pc.is_in(rows[SOURCE], value_set=blobs))["_rowaddr"].to_numpy()
+    ours = [f.fragment_id for f in dataset.get_fragments() if any(file.path in own for file in f.metadata.files)]
+    kept = ~np.isin(found >> np.uint64(32), np.asarray(ours, dtype=np.uint64))
+    return np.asarray(found[kept], dtype=np.uint64)
 
 
 def _without(

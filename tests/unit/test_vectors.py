@@ -4,6 +4,7 @@ import multiprocessing
 from pathlib import Path
 from typing import Any
 
+import lance
 import pyarrow as pa
 import pytest
 
@@ -78,6 +79,25 @@ def test_a_blob_that_gives_nothing_any_more_loses_its_documents(table: DocumentT
 
     assert table.commit([], ["blob_a"]) == 1
     assert [d["document_id"] for d in table.list().documents] == ["b"]
+
+
+def test_of_two_writers_in_the_same_instant_the_later_one_stays(vectors: Vectors, table: DocumentTable) -> None:
+    before = lance.dataset(table.uri)
+    first, second = rows("a", "b", label="first"), rows("a", "b", label="second")
+    late = late_reader(table.uri, before)
+    fragments = table.write_fragments(second)
+    write(table, first)
+
+    removed = late.commit(fragments, ["blob_a", "blob_b"])
+
+    assert removed == 2
+    assert [d["label"] for d in table.list().documents] == ["second", "second"]
+
+
+def late_reader(uri: str, first: lance.LanceDataset) -> DocumentTable:
+    """A table that sees an outdated version once, as a writer does that is overtaken."""
+    versions = iter([first])
+    return DocumentTable(uri, lambda: next(versions, None) or lance.dataset(uri))
 
 
 def test_index_survives_replacement_and_new_fragments(table: DocumentTable) -> None:
