@@ -37,6 +37,7 @@ from plugin_sdk.manifest import (
     normalise_name,
     normalise_version,
     plugin_id,
+    recheck,
 )
 
 POLL_S = 0.05
@@ -275,7 +276,7 @@ def _inspected(
     if missing:
         raise _rejected([Issue(field=n, message=f"{n} is missing.", hint="Put it at the top.") for n in missing])
     try:
-        manifest = inspector.inspect(files)
+        manifest = recheck(inspector.inspect(files))  # it comes from a process that runs the plugin's code
     except ManifestIssues as error:
         raise _rejected(error.errors) from error
     differing = identity_issues(manifest, upload.name, upload.version)

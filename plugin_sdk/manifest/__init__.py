@@ -3,7 +3,7 @@
 from plugin_sdk.manifest.issues import Issue, ManifestIssues
 from plugin_sdk.manifest.model import ComputeProfile, Feature, Manifest
 from plugin_sdk.manifest.names import normalise_name, normalise_version, plugin_id
-from plugin_sdk.manifest.reading import identity_issues, manifest_from_module, manifest_from_names
+from plugin_sdk.manifest.reading import identity_issues, manifest_from_module, manifest_from_names, recheck
 from plugin_sdk.manifest.static import StaticManifest, read_static
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "normalise_version",
     "plugin_id",
     "read_static",
+    "recheck",
 ]

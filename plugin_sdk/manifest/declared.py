@@ -27,7 +27,8 @@ def declared(names: Mapping[str, Any], find: Findings) -> dict[str, Any]:
         _name_unknown(metadata, find)
     elif metadata is not OPAQUE:
         find.error("metadata", f"is a {type(metadata).__name__}, not a dict.", "Write metadata = {...}.")
-    _take({key: value for key, value in names.items() if key in KEYS or key in ALIASES}, values, find)
+    own = {key: value for key, value in names.items() if key in KEYS or (key in ALIASES and ALIASES[key] not in values)}
+    _take(own, values, find)  # a loop variable called `name` is no second name of the plugin
     _name_misspelt(names, values, find)
     return values
 

@@ -34,10 +34,35 @@ def manifest_from_names(names: Mapping[str, Any], has_realtime: bool) -> Manifes
     """
     find = Findings()
     public = {key: value for key, value in names.items() if not key.startswith("__")}
-    values = _read(declared(public, find), has_realtime, find)
+    values = declared(public, find)
+    read = _read(values, has_realtime, find)
+    _refuse_missing(read["dependencies"], values.get("dependencies"), find)
+    return _made(read, find)
+
+
+def recheck(manifest: Manifest) -> Manifest:
+    """The same manifest, every rule checked again: it comes from a process that runs the plugin's code.
+
+    Only whether its dependencies are installed is taken on trust; that is known where plugins run.
+
+    Raises:
+        ManifestIssues: it breaks rules, so it was not made by the reading above.
+    """
+    find = Findings()
+    given = {
+        **manifest.model_dump(exclude={"name", "has_realtime", "warnings"}),
+        "feature_extractor_name": manifest.name,
+    }
+    read = _read({key: value for key, value in given.items() if value is not None}, manifest.has_realtime, find)
+    if not find.failed:
+        find.issues = manifest.warnings
+    return _made(read, find)
+
+
+def _made(read: dict[str, Any], find: Findings) -> Manifest:
     if find.failed:
         raise ManifestIssues(find.issues)
-    return Manifest(**values, warnings=find.issues)
+    return Manifest(**read, warnings=find.issues)
 
 
 def identity_issues(found: Manifest | StaticManifest, name: str, version: str) -> list[Issue]:
@@ -62,7 +87,6 @@ def _read(values: Mapping[str, Any], has_realtime: bool, find: Findings) -> dict
     mappings = rules.input_mappings(values.get("input_mappings"), find)
     _warn_of_unknown_columns(mappings, schemas["input_schema"], find)
     packages = rules.dependencies(values.get("dependencies"), find)
-    _refuse_missing(packages, values.get("dependencies"), find)
     profile = rules.compute_profile(values.get("compute_profile"), find)
     uri = rules.feature_uri(values.get("feature_uri"), name, version, [f.feature_name for f in found], find)
     if values.get("feature_uri") is not None and not has_realtime:

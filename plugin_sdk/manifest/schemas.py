@@ -10,7 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from plugin_sdk.manifest.declared import OPAQUE
 from plugin_sdk.manifest.issues import Findings
-from plugin_sdk.manifest.json_schema import problems
+from plugin_sdk.manifest.json_schema import problems, resolve
 
 HOW = "Give a pydantic model's class, or a JSON Schema as a dict with 'type' and 'properties'."
 MAX_SCHEMA_BYTES = 200_000
@@ -75,6 +75,10 @@ def _plain(schema: Mapping[Any, Any], field: str, find: Findings) -> dict[str, A
         find.error(field, f"is {len(text)} bytes of JSON.", f"A schema can have {MAX_SCHEMA_BYTES}.")
         return None
     plain: dict[str, Any] = json.loads(text)
+    if "$ref" in plain and "properties" not in plain:  # pydantic writes a recursive model like this
+        root = resolve(plain, plain)
+        plain = {**plain, **root} if isinstance(root, Mapping) else plain
+        plain.pop("$ref", None)
     return plain
 
 

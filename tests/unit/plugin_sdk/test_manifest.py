@@ -15,6 +15,7 @@ from plugin_sdk.manifest import (
     manifest_from_module,
     manifest_from_names,
     normalise_version,
+    recheck,
 )
 from plugin_sdk.manifest.names import normalise_name
 from tests.unit.plugin_sdk import quickstart
@@ -325,3 +326,50 @@ def test_schemas_are_plain_json():
     manifest = manifest_from_names(names(), False)
 
     assert json.loads(json.dumps(manifest.output_schema)) == manifest.output_schema
+
+
+def test_variable_called_name_beside_metadata_is_no_second_name():
+    assert manifest_from_names(names(name="loop variable"), False).name == "my_extractor"
+
+
+def test_recursive_model_as_output_schema_has_its_properties():
+    class Tree(BaseModel):
+        embedding: list[float]
+        children: list["Tree"] = []
+
+    manifest = manifest_from_names(names(output_schema=Tree), False)
+
+    assert set(manifest.output_schema["properties"]) == {"embedding", "children"}
+
+
+def test_honest_manifest_passes_the_second_check_unchanged():
+    manifest = manifest_from_names(
+        names(
+            category="text",
+            unknown_key=1,
+            dependencies=["numpy"],
+            compute_profile={"batch_size": 3},
+            feature_uri="mixpeek://my_extractor@1.0.0",
+        ),
+        False,
+    )
+
+    assert recheck(Manifest.model_validate_json(manifest.model_dump_json())) == manifest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "../../other"},
+        {"version": "latest"},
+        {"category": "anything"},
+        {"output_schema": {"type": "object", "properties": {}}},
+        {"feature_uri": "mixpeek://other@1.0.0"},
+        {"input_mappings": {"a": "b c"}},
+    ],
+)
+def test_manifest_forged_by_a_plugins_process_is_refused(change):
+    manifest = manifest_from_names(names(), False).model_copy(update=change)
+
+    with pytest.raises(ManifestIssues):
+        recheck(manifest)
