@@ -5,7 +5,7 @@ from typing import Any
 
 from core.buckets import Bucket, find_bucket
 from core.collections import Collection, collections_of_bucket
-from core.errors import AlreadyExists, IllegalTransition, InvalidRequest, NotFound
+from core.errors import AlreadyExists, IllegalTransition, InvalidRequest, NotFound, StoreUnavailable
 from core.ids import now, ordered_id
 from core.noun import Noun
 from core.status import TaskStatus
@@ -201,8 +201,12 @@ def submit_batch(stores: Stores, scope: Scope, bucket_id: str, batch_id: str) ->
         raise
     _forget(stores, scope, "failed", batch_id)
     _forget(stores, scope, "batch_log", batch_id)
-    job = {"job": "batch", "org_id": scope.org_id, "namespace_id": scope.namespace_id}
-    stores.queues.send(stores.settings.jobs_queue, job | {"bucket_id": bucket_id, "batch_id": batch_id})
+    try:
+        _queue(stores, scope, batch)
+    except StoreUnavailable as error:
+        set_status(stores, scope, bucket_id, batch_id, TaskStatus.FAILED, error=error.problem)
+        update_task(stores, scope.org_id, task.task_id, status=TaskStatus.FAILED, error=error.problem)
+        raise
     return batch, task
 
 
@@ -290,7 +294,7 @@ def failed_documents(
     stores: Stores, scope: Scope, batch_id: str, *, tier: int | None = None, collection_id: str | None = None
 ) -> Iterator[Body]:
     """Rows that failed, as the batch service wrote them down."""
-    prefix = "" if tier is None else f"{tier:02d}#" + (f"{collection_id}#" if collection_id else "")
+    prefix = "" if tier is None else f"{tier:02d}#"
     for record in stores.records.each(scope.key("failed", batch_id), prefix=prefix, page_size=10):
         for failed in record.body["failed"]:
             if collection_id in (None, failed["collection_id"]):
@@ -333,6 +337,11 @@ def _pend(stores: Stores, scope: Scope, batch: Batch, task: Task, collections: S
         )
 
     return _update(stores, scope, batch.bucket_id, batch.batch_id, pending)
+
+
+def _queue(stores: Stores, scope: Scope, batch: Batch) -> None:
+    job = {"job": "batch", "org_id": scope.org_id, "namespace_id": scope.namespace_id}
+    stores.queues.send(stores.settings.jobs_queue, job | {"bucket_id": batch.bucket_id, "batch_id": batch.batch_id})
 
 
 def _running(batch: Batch) -> IllegalTransition:

@@ -13,7 +13,7 @@ from core.ids import new_id
 from core.names import check_name
 from core.noun import Noun
 from core.stores import Stores
-from core.stores.records import Entry
+from core.stores.records import Body, Entry
 from core.tenancy import Scope
 from plugin_sdk.errors import InvalidParameters
 
@@ -146,22 +146,25 @@ def collections_using(stores: Stores, scope: Scope, plugin_id: str) -> list[Coll
 
 def change_collection(stores: Stores, scope: Scope, collection: Collection, **fields: Any) -> Collection:
     """The collection with these fields changed; a new name must be free."""
-    old, new = collection.collection_name, fields.get("collection_name", collection.collection_name)
-    if new != old:
-        check_name(new, "collection_name", "col")
+    changed = collection.changed(**fields)
+    if changed.collection_name != collection.collection_name:
+        check_name(changed.collection_name, "collection_name", "col")
         try:
-            stores.records.create(_named(scope, collection.changed(collection_name=new)))
+            stores.records.create(_named(scope, changed))
         except AlreadyExists as error:
-            raise _taken(new) from error
-    record = stores.records.update(
-        scope.key("collection"),
-        collection.collection_id,
-        lambda body: Collection.model_validate(body).changed(**fields).body(),
-    )
+            raise _taken(changed.collection_name) from error
+    before: list[Collection] = []
+
+    def change(body: Body) -> Body:
+        before[:] = [Collection.model_validate(body)]
+        return before[0].changed(**fields).body()
+
+    record = stores.records.update(scope.key("collection"), collection.collection_id, change)
     if record is None:
-        raise NotFound(f"The collection {old!r} was deleted meanwhile.", "Create it again.")
-    if new != old:
-        stores.records.delete(scope.key("collection_name"), old)
+        _release(stores, scope, changed)
+        raise NotFound(f"The collection {collection.collection_name!r} was deleted meanwhile.", "Create it again.")
+    if before[0].collection_name != record.body["collection_name"]:
+        _release(stores, scope, before[0])
     return Collection.model_validate(record.body)
 
 
@@ -176,10 +179,10 @@ def delete_collection(stores: Stores, scope: Scope, collection: Collection) -> N
     stores.queues.send(stores.settings.jobs_queue, job, delay_s=1)  # first, so that no dataset is left behind
     keys = [
         (scope.key("collection"), collection.collection_id),
-        (scope.key("collection_name"), collection.collection_name),
         (scope.key("collection_counts"), collection.collection_id),
     ]
     stores.records.delete_many(keys)
+    _release(stores, scope, collection)
 
 
 def document_count(stores: Stores, scope: Scope, collection_id: str) -> int:
@@ -194,6 +197,12 @@ def _entry(scope: Scope, collection: Collection) -> Entry:
 def _named(scope: Scope, collection: Collection) -> Entry:
     pointer = {"collection_id": collection.collection_id}
     return Entry(scope.key("collection_name"), collection.collection_name, pointer)
+
+
+def _release(stores: Stores, scope: Scope, collection: Collection) -> None:
+    """Free the collection's name, unless another collection has taken it."""
+    name = _named(scope, collection)
+    stores.records.delete_if(name.pk, name.sk, name.body)
 
 
 def _taken(name: str) -> AlreadyExists:

@@ -12,7 +12,7 @@ from core.noun import Noun
 from core.search import Target, targets_of
 from core.stages import normalise
 from core.stores import Stores
-from core.stores.records import Entry
+from core.stores.records import Body, Entry
 from core.tenancy import Scope
 from plugin_sdk.manifest import Feature
 
@@ -93,33 +93,32 @@ def list_retrievers(stores: Stores, scope: Scope) -> list[Retriever]:
 
 def change_retriever(stores: Stores, scope: Scope, retriever: Retriever, **fields: Any) -> Retriever:
     """The retriever with these fields changed and its version raised; a new name must be free."""
-    old, new = retriever.retriever_name, fields.get("retriever_name", retriever.retriever_name)
-    if new != old:
-        check_name(new, "retriever_name", "ret")
+    changed = retriever.changed(**fields)
+    if changed.retriever_name != retriever.retriever_name:
+        check_name(changed.retriever_name, "retriever_name", "ret")
         try:
-            stores.records.create(_named(scope, retriever.changed(retriever_name=new)))
+            stores.records.create(_named(scope, changed))
         except AlreadyExists as error:
-            raise _taken(new) from error
+            raise _taken(changed.retriever_name) from error
+    before: list[Retriever] = []
 
-    def changed(body: dict[str, Any]) -> dict[str, Any]:
-        current = Retriever.model_validate(body)
-        return current.changed(**fields, version=current.version + 1).body()
+    def change(body: Body) -> Body:
+        before[:] = [Retriever.model_validate(body)]
+        return before[0].changed(**fields, version=before[0].version + 1).body()
 
-    record = stores.records.update(scope.key("retriever"), retriever.retriever_id, changed)
+    record = stores.records.update(scope.key("retriever"), retriever.retriever_id, change)
     if record is None:
-        raise NotFound(f"The retriever {old!r} was deleted meanwhile.", "Create it again.")
-    if new != old:
-        stores.records.delete(scope.key("retriever_name"), old)
+        _release(stores, scope, changed)
+        raise NotFound(f"The retriever {retriever.retriever_name!r} was deleted meanwhile.", "Create it again.")
+    if before[0].retriever_name != record.body["retriever_name"]:
+        _release(stores, scope, before[0])
     return Retriever.model_validate(record.body)
 
 
 def delete_retriever(stores: Stores, scope: Scope, retriever: Retriever) -> None:
     """Delete the retriever and free its name."""
-    keys = [
-        (scope.key("retriever"), retriever.retriever_id),
-        (scope.key("retriever_name"), retriever.retriever_name),
-    ]
-    stores.records.delete_many(keys)
+    stores.records.delete(scope.key("retriever"), retriever.retriever_id)
+    _release(stores, scope, retriever)
 
 
 def address(uri: str) -> dict[str, Any] | None:
@@ -200,6 +199,12 @@ def _entry(scope: Scope, retriever: Retriever) -> Entry:
 def _named(scope: Scope, retriever: Retriever) -> Entry:
     pointer = {"retriever_id": retriever.retriever_id}
     return Entry(scope.key("retriever_name"), retriever.retriever_name, pointer)
+
+
+def _release(stores: Stores, scope: Scope, retriever: Retriever) -> None:
+    """Free the retriever's name, unless another retriever has taken it."""
+    name = _named(scope, retriever)
+    stores.records.delete_if(name.pk, name.sk, name.body)
 
 
 def _taken(name: str) -> AlreadyExists:

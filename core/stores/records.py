@@ -19,6 +19,8 @@ from core.errors import AlreadyExists, InvalidRequest, StaleRecord, StoreUnavail
 from core.stores.aws import error_code, talking_to
 
 INDEX = "by_index"
+MAX_BODY_BYTES = 390_000
+"""DynamoDB holds 400 KB an item, its keys included."""
 Body = dict[str, Any]
 
 
@@ -56,6 +58,8 @@ class Records:
 
     def get(self, pk: str, sk: str) -> Record | None:
         """The record, or None; strongly consistent."""
+        if not _possible(sk):
+            return None
         with talking_to("DynamoDB"):
             answer = self._client.get_item(TableName=self._table, Key=_key(pk, sk), ConsistentRead=True)
         return _live(answer.get("Item"))
@@ -73,6 +77,21 @@ class Records:
                         found[record.pk, record.sk] = record
                 request = answer.get("UnprocessedKeys")
         return [found[k] for k in keys if k in found]
+
+    def get_counted(self, key: tuple[str, str], counter_key: tuple[str, str]) -> tuple[Record | None, dict[str, int]]:
+        """The record and the counter item beside it, in one call; strongly consistent."""
+        request: Any = {self._table: {"Keys": [_key(*key), _key(*counter_key)], "ConsistentRead": True}}
+        record, numbers = None, dict[str, int]()
+        while request:
+            with talking_to("DynamoDB"):
+                answer = self._client.batch_get_item(RequestItems=request)
+            for item in answer["Responses"].get(self._table, ()):
+                if (item["pk"]["S"], item["sk"]["S"]) == counter_key:
+                    numbers = _numbers(item)
+                else:
+                    record = _live(item)
+            request = answer.get("UnprocessedKeys")
+        return record, numbers
 
     def create(self, entry: Entry) -> Record:
         """Write a record that must not exist.
@@ -157,6 +176,25 @@ class Records:
             answer = self._client.delete_item(TableName=self._table, Key=_key(pk, sk), ReturnValues="ALL_OLD")
         return bool(answer.get("Attributes"))
 
+    def delete_if(self, pk: str, sk: str, body: Body) -> bool:
+        """Delete the record while its body is still this one; whether it was.
+
+        A name or a claim is released so: by the time it is, someone else may hold it.
+        """
+        try:
+            with talking_to("DynamoDB"):
+                self._client.delete_item(
+                    TableName=self._table,
+                    Key=_key(pk, sk),
+                    ConditionExpression="body = :body",
+                    ExpressionAttributeValues={":body": {"B": orjson.dumps(body)}},
+                )
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
     def delete_many(self, keys: Sequence[tuple[str, str]]) -> None:
         """Delete records, 25 a call, until all are gone."""
         for chunk in chunks(keys, 25):
@@ -205,7 +243,7 @@ class Records:
     def existing(self, pk: str, sks: Sequence[str]) -> set[str]:
         """Which of `sks` there are under `pk`; 100 a call, and the bodies stay in the table."""
         found: set[str] = set()
-        for chunk in chunks(list(dict.fromkeys(sks)), 100):
+        for chunk in chunks([sk for sk in dict.fromkeys(sks) if _possible(sk)], 100):
             wanted = {"Keys": [_key(pk, sk) for sk in chunk], "ConsistentRead": True}
             request: Any = {self._table: wanted | {"ProjectionExpression": "sk, expires_at"}}
             while request:
@@ -297,8 +335,19 @@ def _key(pk: str, sk: str) -> dict[str, Any]:
     return {"pk": {"S": pk}, "sk": {"S": sk}}
 
 
+def _possible(sk: str) -> bool:
+    """Whether a record can have this sort key: DynamoDB takes 1 to 1,024 bytes."""
+    return 0 < len(sk) <= 256
+
+
 def _item(entry: Entry, version: int) -> dict[str, Any]:
-    item = _key(entry.pk, entry.sk) | {"version": {"N": str(version)}, "body": {"B": orjson.dumps(entry.body)}}
+    body = orjson.dumps(entry.body)
+    if len(body) > MAX_BODY_BYTES:
+        raise InvalidRequest(
+            f"{entry.sk} would take {len(body)} bytes, and a record holds {MAX_BODY_BYTES}.",
+            "Shorten its descriptions, metadata or schemas.",
+        )
+    item = _key(entry.pk, entry.sk) | {"version": {"N": str(version)}, "body": {"B": body}}
     if entry.index:
         item |= {"index_pk": {"S": entry.index[0]}, "index_sk": {"S": entry.index[1]}}
     if entry.expires_at is not None:

@@ -81,6 +81,8 @@ def test_collection_takes_the_high_level_clients_spelling(api: Api, bucket: str)
         ({"feature_extractors": [EXTRACTOR, EXTRACTOR]}, "feature_extractors"),
         ({"collection_name": "ab"}, "collection_name"),
         ({"colour": "red"}, "colour"),
+        ({"metadata": {"notes": "x" * 400_000}}, "a record holds 390000"),
+        ({"input_schema": {"properties": {"text": {"type": "prose"}}}}, "input_schema.properties.text.type"),
     ],
 )
 def test_collection_that_could_not_run_is_refused(api: Api, bucket: str, change: dict[str, Any], words: str) -> None:

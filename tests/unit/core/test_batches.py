@@ -20,7 +20,7 @@ from core.batches import (
 )
 from core.buckets import create_bucket
 from core.collections import change_collection, create_collection
-from core.errors import IllegalTransition, InvalidRequest, NotFound
+from core.errors import IllegalTransition, InvalidRequest, NotFound, StoreUnavailable
 from core.status import TaskStatus
 from core.stores.records import Entry
 from core.tasks import get_task
@@ -102,6 +102,31 @@ def test_batch_that_ended_runs_once_more_without_its_old_failures(moto_stores, b
     assert (again.status, again.error) == (TaskStatus.PENDING, None)
     assert second.task_id != first.task_id
     assert list(moto_stores.records.sort_keys(SCOPE.key("failed", batch.batch_id))) == []
+
+
+def test_batch_that_could_not_be_queued_has_failed_and_can_be_submitted_again(moto_stores, bucket, monkeypatch):
+    batch = create_batch(moto_stores, SCOPE, bucket, ["obj_1"])
+
+    def unreachable(*_: object) -> None:
+        raise StoreUnavailable("SQS does not answer.", "Try again in a moment.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(moto_stores.queues, "send", unreachable)
+        with pytest.raises(StoreUnavailable):
+            submit_batch(moto_stores, SCOPE, bucket.bucket_id, batch.batch_id)
+
+    failed = get_batch(moto_stores, SCOPE, bucket.bucket_id, batch.batch_id)
+    assert (failed.status, failed.error) == (TaskStatus.FAILED, "SQS does not answer.")
+    assert get_task(moto_stores, "org_1", failed.task_id).status is TaskStatus.FAILED
+    assert submit_batch(moto_stores, SCOPE, bucket.bucket_id, batch.batch_id)[0].status is TaskStatus.PENDING
+
+
+def test_ids_that_no_record_can_have_are_unknown_ones(moto_stores, bucket):
+    with pytest.raises(InvalidRequest, match="no object ''"):
+        create_batch(moto_stores, SCOPE, bucket, ["", "x" * 5000])
+    for impossible in ("", "x" * 5000):
+        with pytest.raises(NotFound):
+            get_batch(moto_stores, SCOPE, bucket.bucket_id, impossible)
 
 
 def test_empty_bucket_is_told(moto_stores, bucket):

@@ -1,5 +1,7 @@
 """Collections: what is refused when they are created, and what they know afterwards."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from core.buckets import create_bucket
@@ -182,3 +184,15 @@ def test_delete_sends_a_job_for_the_documents_and_frees_the_name(moto_stores, bu
     with pytest.raises(NotFound):
         find_collection(moto_stores, SCOPE, "paragraphs")
     assert create(moto_stores, bucket).collection.collection_id != collection.collection_id
+
+
+def test_renames_at_once_leave_one_name_and_free_the_others(moto_stores, bucket):
+    collection, _ = create(moto_stores, bucket)
+    names = [f"renamed_{n}" for n in range(8)]
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: change_collection(moto_stores, SCOPE, collection, collection_name=n), names))
+
+    (kept,) = list_collections(moto_stores, SCOPE)
+    assert list(moto_stores.records.sort_keys(SCOPE.key("collection_name"))) == [kept.collection_name]
+    assert find_collection(moto_stores, SCOPE, kept.collection_name) == kept
