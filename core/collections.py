@@ -117,10 +117,11 @@ def find_collection(stores: Stores, scope: Scope, identifier: str) -> Collection
     Raises:
         NotFound: the namespace has none.
     """
-    record = stores.records.get(scope.key("collection"), identifier) if identifier else None
-    if record is None and identifier:
-        pointer = stores.records.get(scope.key("collection_name"), identifier)
-        record = stores.records.get(scope.key("collection"), pointer.body["collection_id"]) if pointer else None
+    pk, record = scope.key("collection"), None
+    if identifier.startswith("col_"):
+        record = stores.records.get(pk, identifier)
+    if record is None and (pointer := stores.records.get(scope.key("collection_name"), identifier)):
+        record = stores.records.get(pk, pointer.body["collection_id"])
     if record is None:
         raise NotFound(
             f"There is no collection {identifier[:100]!r} in this namespace.", "List collections to see what exists."
@@ -185,9 +186,10 @@ def delete_collection(stores: Stores, scope: Scope, collection: Collection) -> N
     _release(stores, scope, collection)
 
 
-def document_count(stores: Stores, scope: Scope, collection_id: str) -> int:
-    """Documents in the collection, as its batches counted them."""
-    return stores.records.counters(scope.key("collection_counts"), collection_id).get("documents", 0)
+def document_counts(stores: Stores, scope: Scope, collection_ids: Sequence[str]) -> dict[str, int]:
+    """Documents in each collection, as its batches counted them."""
+    found = stores.records.counters_of(scope.key("collection_counts"), collection_ids)
+    return {i: found.get(i, {}).get("documents", 0) for i in collection_ids}
 
 
 def _entry(scope: Scope, collection: Collection) -> Entry:

@@ -74,10 +74,11 @@ def find_retriever(stores: Stores, scope: Scope, identifier: str) -> Retriever:
     Raises:
         NotFound: the namespace has none.
     """
-    record = stores.records.get(scope.key("retriever"), identifier) if identifier else None
-    if record is None and identifier:
-        pointer = stores.records.get(scope.key("retriever_name"), identifier)
-        record = stores.records.get(scope.key("retriever"), pointer.body["retriever_id"]) if pointer else None
+    pk, record = scope.key("retriever"), None
+    if identifier.startswith("ret_"):
+        record = stores.records.get(pk, identifier)
+    if record is None and (pointer := stores.records.get(scope.key("retriever_name"), identifier)):
+        record = stores.records.get(pk, pointer.body["retriever_id"])
     if record is None:
         raise NotFound(
             f"There is no retriever {identifier[:100]!r} in this namespace.", "List retrievers to see what exists."

@@ -273,6 +273,18 @@ class Records:
             answer = self._client.get_item(TableName=self._table, Key=_key(pk, sk), ConsistentRead=True)
         return _numbers(answer.get("Item", {}))
 
+    def counters_of(self, pk: str, sks: Sequence[str]) -> dict[str, dict[str, int]]:
+        """The numbers of several counter items by sort key, those without any left out; 100 a call."""
+        found: dict[str, dict[str, int]] = {}
+        for chunk in chunks(list(dict.fromkeys(sks)), 100):
+            request: Any = {self._table: {"Keys": [_key(pk, sk) for sk in chunk], "ConsistentRead": True}}
+            while request:
+                with talking_to("DynamoDB"):
+                    answer = self._client.batch_get_item(RequestItems=request)
+                found |= {i["sk"]["S"]: _numbers(i) for i in answer["Responses"].get(self._table, ())}
+                request = answer.get("UnprocessedKeys")
+        return found
+
     def _page(
         self, names: Mapping[str, str], pk: str, prefix: str, limit: int, cursor: str | None, newest_first: bool
     ) -> Page:

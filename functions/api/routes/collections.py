@@ -11,7 +11,7 @@ from core.collections import (
     change_collection,
     create_collection,
     delete_collection,
-    document_count,
+    document_counts,
     find_collection,
     list_collections,
 )
@@ -135,21 +135,19 @@ def list_post(stores: StoresOf, scope: ReadScope, paging: PagingOf, body: ListBo
     body = body or ListBody()
     found = body.selection.of((shown(c) for c in list_collections(stores, scope)), SEARCHED)
     page, pagination = page_of(found, body.page(paging))
-    return Answer(
-        {"results": [counted(stores, scope, c) for c in page], "pagination": pagination, "total_count": len(found)}
-    )
+    return Answer({"results": counted(stores, scope, *page), "pagination": pagination, "total_count": len(found)})
 
 
 @scoped.get("/{collection_identifier}")
 def get(stores: StoresOf, scope: ReadScope, collection_identifier: str) -> Answer:
-    return Answer(counted(stores, scope, shown(find_collection(stores, scope, collection_identifier))))
+    return Answer(counted(stores, scope, shown(find_collection(stores, scope, collection_identifier)))[0])
 
 
 @scoped.patch("/{collection_identifier}")
 def change(stores: StoresOf, scope: WriteScope, collection_identifier: str, body: ChangeCollection) -> Answer:
     collection = find_collection(stores, scope, collection_identifier)
     changed = change_collection(stores, scope, collection, **given(body))
-    return Answer(counted(stores, scope, shown(changed)))
+    return Answer(counted(stores, scope, shown(changed))[0])
 
 
 @scoped.delete("/{collection_identifier}")
@@ -219,6 +217,7 @@ def shown(collection: Collection, documents: int | None = None) -> dict[str, Any
     }
 
 
-def counted(stores: Stores, scope: Scope, collection: dict[str, Any]) -> dict[str, Any]:
-    """The answer with the number of documents as it is now."""
-    return collection | {"document_count": document_count(stores, scope, collection["collection_id"])}
+def counted(stores: Stores, scope: Scope, *collections: dict[str, Any]) -> list[dict[str, Any]]:
+    """The answers with the number of documents as it is now."""
+    counts = document_counts(stores, scope, [c["collection_id"] for c in collections])
+    return [c | {"document_count": counts[c["collection_id"]]} for c in collections]
