@@ -5,14 +5,14 @@ import resource
 import sys
 from dataclasses import astuple
 
-from plugin_sdk.scanner.scan import TIME_LIMIT_S, judge_sources
+from plugin_sdk.scanner.scan import CPU_LIMIT_S, judge_sources
 
 MEMORY_BYTES = 1 << 30
 
 
 def main() -> None:
     """Read files as JSON, write violations as JSON."""
-    resource.setrlimit(resource.RLIMIT_CPU, (int(TIME_LIMIT_S), int(TIME_LIMIT_S) + 1))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT_S, CPU_LIMIT_S + 1))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sources = {name: text.encode("latin-1") for name, text in json.load(sys.stdin.buffer).items()}

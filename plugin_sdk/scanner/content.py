@@ -20,6 +20,11 @@ NAMES: list[tuple[re.Pattern[str], str, tuple[str, str]]] = [
         ("Python runs it at startup", "Leave it out"),
     ),
     (
+        re.compile(r"^(?!(.*/)?tests?/)(.*/)?conftest\.py$"),
+        "Startup hook",
+        ("pytest runs it unasked", "Keep it in the tests folder"),
+    ),
+    (
         re.compile(r"(^|/)\.(bashrc|profile|bash_profile|zshrc|zshenv|netrc|pypirc|env|pythonrc\.py|pip/pip\.conf)$"),
         "Startup hook",
         ("a shell or a tool reads it at startup", "Leave it out"),

@@ -16,6 +16,7 @@ from plugin_sdk.scanner.tables import (
     FORBIDDEN_BUILTINS,
     REACHED_FUNCTIONS,
     WARNING_DUNDERS,
+    words,
 )
 
 Values = frozenset[Value]
@@ -43,19 +44,21 @@ PASS_THROUGH = {
     "asyncio.run", "functools.singledispatch", "typing.NamedTuple", "itertools.starmap", "operator.call", "asyncio.gather",
 }  # fmt: skip
 """Functions whose result holds, or is, what they are given."""
-ADDERS = {
-    "append",
-    "add",
-    "insert",
-    "extend",
-    "update",
-    "setdefault",
-    "put",
-    "put_nowait",
-    "appendleft",
-    "push",
-    "__setitem__",
-}
+ADDERS = words(
+    "append add insert extend update setdefault put put_nowait appendleft push set send __setitem__ submit offer"
+)
+"""Methods that put their arguments into the object before the dot."""
+CONTAINER_METHODS = ADDERS | words(
+    "get pop popitem values items keys copy popleft get_nowait index count remove clear sort reverse"
+)
+OPERATORS = words(
+    """
+    __add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __matmul__ __rmatmul__ __truediv__ __rtruediv__ __floordiv__ __mod__
+    __rmod__ __pow__ __and__ __rand__ __or__ __ror__ __xor__ __rxor__ __lshift__ __rlshift__ __rshift__ __rrshift__
+    __contains__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __neg__ __pos__ __invert__ __iadd__ __ior__ __rfloordiv__
+    __isub__ __imul__ __iand__ __ixor__ __rpow__ __divmod__ __imatmul__
+    """
+)
 
 
 class TooTangled(Exception):
@@ -76,6 +79,8 @@ class Flow:
         self.defined: set[str] = set()
         """Attribute names that the plugin itself gives to objects."""
         self._stored: set[str] = set()
+        self.sent = Var()
+        self.raised = Var()
         self._unit = Unit()
         self._queue: deque[Unit] = deque()
         self._settled = False
@@ -93,13 +98,13 @@ class Flow:
         for module in self.modules.values():
             for unit in module.units:
                 unit.queued = True
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.thread_time() + DEADLINE_S
         left = 20_000 + budget * sum(len(unit.ops) for unit in self._queue)
         while self._queue:
             unit = self._queue.popleft()
             unit.queued = False
             left -= len(unit.ops) + 1
-            if left < 0 or time.monotonic() > deadline:
+            if left < 0 or time.thread_time() > deadline:
                 raise TooTangled
             self.evaluate(unit)
         self._settled = True
@@ -213,6 +218,9 @@ class Flow:
         if own is not None and module not in seen and len(seen) < 50:
             if name in own.scope.names:
                 found |= self.read(own.scope.names[name])
+            elif "__getattr__" in own.scope.names:
+                for kind, function in tuple(self.read(own.scope.names["__getattr__"])):
+                    found |= self.read(function.result) if kind == "def" else set()
             for kind, path in own.stars:
                 found |= self.member(path, name, seen | {module}) if kind == "mod" else {("lib", f"{path}.{name}")}
         inner = f"{module}.{name}" if module else name
@@ -249,6 +257,16 @@ class Flow:
 
     def _sink_named(self, spec: tuple[str, ast.Name], scope: Scope, extra: object) -> None:
         """A name is stored; the rules look at it."""
+
+    def _sink_raised(self, spec: tuple[str, ast.expr], scope: Scope, extra: object) -> None:
+        """Whoever catches an exception may get what it was made of."""
+        self.write(self.raised, (value for value in self.of(spec[1]) if value[0] != "txt"))
+        if isinstance(spec[1], ast.Call):
+            for argument in spec[1].args:
+                self.write(self.raised, boxed(value for value in self.of(argument) if value[0] != "txt"))
+
+    def _sink_caught(self, spec: tuple[str, Var], scope: Scope, extra: object) -> None:
+        self.write(spec[1], (value for value in self.read(self.raised) if value[0] == "box"))
 
     def _sink_yield(self, spec: tuple[str, Var], scope: Scope, extra: tuple[ast.expr | None, bool]) -> None:
         self.write(spec[1], boxed(self.of(extra[0])))
@@ -354,26 +372,69 @@ class Flow:
         return self.member_of(self.of(node.value), node.attr)
 
     def member_of(self, bases: Values, name: str) -> Values:
+        """An attribute of a value; of what the plugin made itself, and of unknown objects, anything stored under the name."""
         found: set[Value] = set()
-        outside = False
+        outside = own = False
         for kind, what in bases:
             if kind == "lib":
                 outside = True
                 if len(what) < MAX_PATH:
                     found.add(("lib", f"{what}.{name}"))
+            elif kind in {"obj", "cls"}:
+                own = True
+                found |= self.inherited(kind, what, name)
             elif kind == "mod":
                 found |= self.member(what, name)
             elif kind == "box":
                 found.add((kind, what))
+                if name not in CONTAINER_METHODS:
+                    found |= {("lib", f"{path}.{name}") for inner, path in what if inner == "lib" and "." not in path}
             elif kind == "def":
                 found |= self.member_of(frozenset(value for value in self.read(what.result) if value[0] == "lib"), name)
-        if not outside:
-            found |= self.read(self.attribute(name))
-            if name in LISTED or name in REACHABLE:
-                found.add(("lib", f"?.{name}"))
-        else:
-            found |= {value for value in self.read(self.attribute(name)) if any(base[0] == "obj" for base in bases)}
+        if own or not outside:
+            stored = self.read(self.attribute(name))
+            found |= stored
+            if any(kind == "obj" for kind, _ in stored):
+                found |= self.given_by("__get__")
+        if own:
+            found |= self.given_by("__getattr__", "__getattribute__")
+        if not outside and (name in LISTED or name in REACHABLE):
+            found.add(("lib", f"?.{name}"))
         return frozenset(found)
+
+    def inherited(self, kind: str, scope: Scope, name: str) -> set[Value]:
+        """What an instance or class of the plugin has from a library's class: `class P(Path)` reads files too."""
+        if name in scope.names:
+            return set()
+        call = "()" if kind == "obj" else ""
+        return {
+            ("lib", f"{path}{call}.{name}")
+            for base in scope.bases
+            for inner, path in self.of(base)
+            if inner == "lib" and len(path) < MAX_PATH
+        }
+
+    def given_by(self, *methods: str) -> set[Value]:
+        """Results of the plugin's own special methods of these names, whichever class defines them."""
+        found: set[Value] = set()
+        for method in methods:
+            if method in self.attributes:
+                for kind, function in tuple(self.read(self.attributes[method])):
+                    if kind == "def":
+                        found |= self.read(function.result)
+            else:
+                self.read(self.attribute(method))
+        return found
+
+    def handed_to(self, methods: Iterable[str], values: Iterable[Value]) -> None:
+        """An operator hands values to the plugin's own special methods of these names."""
+        given = [value for value in values if value[0] in {"lib", "box"}]
+        if given:
+            for method in methods:
+                for kind, function in tuple(self.read(self.attribute(method))):
+                    if kind == "def":
+                        for name in [*function.params, *function.star_params]:
+                            self.write(function.names[name], given)
 
     def elements(self, values: Iterable[Value]) -> Values:
         """What iterating over the values, or subscripting them, gives."""
@@ -386,13 +447,44 @@ class Flow:
                 found.add(("lib", what if what.endswith("[]") else f"{what}[]"))
             elif kind == "def":
                 found |= self.read(what.result)
+            elif kind in {"obj", "cls"}:
+                found |= self.given_by(
+                    "__iter__", "__next__", "__getitem__", "__class_getitem__", "__aiter__", "__anext__"
+                )
         return frozenset(found)
 
     def _subscript(self, node: ast.Subscript, scope: Scope) -> Values:
-        return self.elements(self.of(node.value))
+        values = self.of(node.value)
+        if any(kind in {"obj", "cls"} for kind, _ in values):
+            self.handed_to(("__getitem__", "__class_getitem__", "__missing__"), self.of(node.slice))
+        return self.elements(values)
 
-    def _same(self, node: ast.Await | ast.Starred | ast.NamedExpr, scope: Scope) -> Values:
+    def _same(self, node: ast.Starred | ast.NamedExpr, scope: Scope) -> Values:
         return self.of(node.value)
+
+    def _await(self, node: ast.Await, scope: Scope) -> Values:
+        """Awaiting, or entering with `with`."""
+        values = self.of(node.value)
+        if any(kind == "obj" for kind, _ in values):
+            values |= self.given_by("__enter__", "__aenter__", "__await__")
+        if any(kind == "box" for kind, _ in values):
+            values |= self.elements(values)
+        return values
+
+    def _yield(self, node: ast.Yield, scope: Scope) -> Values:
+        return frozenset(self.read(self.sent))
+
+    def _operands(self, node: ast.AST, scope: Scope) -> Values:
+        """Comparisons and unary operators: only the plugin's own special methods matter."""
+        parts = [node.left, *node.comparators] if isinstance(node, ast.Compare) else [node.operand]  # type: ignore[attr-defined]
+        return self._special([self.of(part) for part in parts])
+
+    def _special(self, operands: list[Values]) -> Values:
+        values = frozenset().union(*operands)
+        if any(kind in {"obj", "cls"} for kind, _ in values):
+            self.handed_to(OPERATORS, values)
+            return frozenset(self.given_by(*OPERATORS))
+        return NOTHING
 
     def _either(self, node: ast.AST, scope: Scope) -> Values:
         parts = node.values if isinstance(node, ast.BoolOp) else [node.body, node.orelse]  # type: ignore[attr-defined]
@@ -415,7 +507,7 @@ class Flow:
 
     def _binary(self, node: ast.BinOp, scope: Scope) -> Values:
         left, right = self.of(node.left), self.of(node.right)
-        found = {value for value in left | right if value[0] in {"box", "lib"}}
+        found = {value for value in left | right if value[0] in {"box", "lib"}} | self._special([left, right])
         if isinstance(node.op, ast.Add):
             found |= joined([left, right])
         elif isinstance(node.op, ast.Mod):
@@ -433,6 +525,8 @@ class Flow:
 
     def _call_node(self, node: ast.Call, scope: Scope) -> Values:
         functions = self.of(node.func)
+        if ("lib", "builtins.super") in functions:
+            return self.self_of(scope)
         arguments = [self.of(argument) for argument in node.args]
         keywords = {keyword.arg or "**": self.of(keyword.value) for keyword in node.keywords}
         spread = any(isinstance(argument, ast.Starred) for argument in node.args)
@@ -450,10 +544,26 @@ class Flow:
                     value for values in [*arguments, *keywords.values()] for value in values if value[0] != "txt"
                 )
                 self._fill(node.func.value, given, scope)
-        if isinstance(node.func, ast.Name) and node.func.id == "super" and ("lib", "builtins.super") in functions:
-            return self.self_of(scope)
+            if node.func.attr in {"send", "asend"}:
+                for values in arguments:
+                    self.write(self.sent, values)
         self._callbacks(arguments, keywords, functions)
+        if not any(kind in {"def", "cls"} for kind, _ in functions):
+            found |= self._carried(arguments, keywords)
+        if ("lib", "builtins.type") in functions and len(arguments) == 3:
+            found |= arguments[2]
         return frozenset(found)
+
+    def _carried(self, arguments: list[Values], keywords: dict[str, Values]) -> Values:
+        """A module handed to somebody else's function may come back inside what that returns."""
+        carried: set[Value] = set()
+        for values in [*arguments, *keywords.values()]:
+            for value in values:
+                if value[0] == "lib" and "." not in value[1]:
+                    carried.add(value)
+                elif value[0] == "box":
+                    carried |= {inner for inner in value[1] if inner[0] == "lib" and "." not in inner[1]}
+        return boxed(carried)
 
     def _joined_list(self, separators: Values, parts: list[ast.expr]) -> Values:
         """`"x".join([a, b])` with the list written out."""
@@ -491,6 +601,8 @@ class Flow:
                 everything = frozenset().union(*arguments, *keywords.values())
                 passed = {value for value in everything if value[0] != "txt"}
                 return passed | self.elements(passed) | {("lib", f"{what}()")} if passed else {("lib", f"{what}()")}
+            if what == "builtins.type" and len(arguments) == 1:
+                return {_type_of(value) for value in arguments[0] if value[0] in {"lib", "obj"}}
             return {("lib", f"{what}()")} if len(what) < MAX_PATH else set()
         if kind == "def":
             self._bind(what, arguments, keywords, spread)
@@ -499,7 +611,7 @@ class Flow:
             self._construct(what, arguments, keywords, spread)
             return {("obj", what)}
         if kind == "obj":
-            return self._call_method(what, "__call__", arguments, keywords, spread)
+            return self._call_method("__call__", arguments, keywords, spread)
         if kind == "box":
             return set(what) | {function}
         return set()
@@ -510,18 +622,16 @@ class Flow:
         fields = list(scope.names)
         for name, values in zip(fields, arguments, strict=False):
             self.write(self.attribute(name), values)
-        self._call_method(scope, "__init__", arguments, keywords, spread)
-        self._call_method(scope, "__new__", arguments, keywords, spread)
+        for method in ("__init__", "__new__", "__post_init__", "__init_subclass__"):
+            self._call_method(method, arguments, keywords, spread)
 
-    def _call_method(
-        self, scope: Scope, name: str, arguments: list[Values], keywords: dict[str, Values], spread: bool
-    ) -> set[Value]:
+    def _call_method(self, name: str, arguments: list[Values], keywords: dict[str, Values], spread: bool) -> set[Value]:
+        """Call the plugin's special methods of this name, whichever class defines them."""
         found: set[Value] = set()
-        if name in scope.names:
-            for kind, function in tuple(self.read(scope.names[name])):
-                if kind == "def":
-                    self._bind(function, arguments, keywords, spread)
-                    found |= self.read(function.result)
+        for kind, function in tuple(self.read(self.attribute(name))):
+            if kind == "def":
+                self._bind(function, arguments, keywords, spread)
+                found |= self.read(function.result)
         return found
 
     def _bind(self, function: Scope, arguments: list[Values], keywords: dict[str, Values], spread: bool) -> None:
@@ -547,6 +657,11 @@ class Flow:
                 self.write(function.names[name], values)
             elif function.star_params:
                 self.write(function.names[function.star_params[-1]], boxed(values))
+
+
+def _type_of(value: Value) -> Value:
+    kind, what = value
+    return ("cls", what) if kind == "obj" else (kind, what.removesuffix("()") if what.endswith("()") else f"{what}()")
 
 
 def _called_through_object(function: Scope) -> bool:
@@ -654,7 +769,10 @@ _HANDLERS = {
     ast.Attribute: Flow._attribute,
     ast.Subscript: Flow._subscript,
     ast.Call: Flow._call_node,
-    ast.Await: Flow._same,
+    ast.Await: Flow._await,
+    ast.Yield: Flow._yield,
+    ast.Compare: Flow._operands,
+    ast.UnaryOp: Flow._operands,
     ast.Starred: Flow._same,
     ast.NamedExpr: Flow._same,
     ast.BoolOp: Flow._either,

@@ -229,7 +229,7 @@ def _stdlib_path(parts: tuple[str, ...]) -> Verdict | None:
         inside_module = length == 1 or module in MODULES or bare not in libraries.LIBRARY_OWN_NAMES
         if inside_module and bare in STDLIB and f"{module}.{bare}" not in tables.STDLIB_OWN_NAMES:
             return _reached(parts, length)
-    return _member(parts, tables.PATH_DOORS if root == "pathlib" else set())
+    return _member(parts, tables.STDLIB_OBJECT_DOORS.get(root, set()))
 
 
 def _stdlib_function(module: str, name: str) -> Verdict:
@@ -288,7 +288,7 @@ def _library_path(parts: tuple[str, ...]) -> Verdict | None:
             return _reached(parts, position)
         if f"{parts[position - 1]}.{bare}" in doors:
             return _door(_shown(parts[: position + 1]), doors[f"{parts[position - 1]}.{bare}"])
-        if bare in doors and (pure or len(bare) > 4 or bare in {"fp", "run", "show"}):
+        if bare in doors and (pure or bare not in libraries.AMBIGUOUS_DOORS):
             return _door(_shown(parts[: position + 1]), doors[bare])
         if pure and bare in libraries.LIBRARY_OWN_NAMES and position + 1 < len(parts):
             name = parts[position + 1].split("(")[0]
@@ -301,6 +301,7 @@ def _library_path(parts: tuple[str, ...]) -> Verdict | None:
     return _member(parts, set())
 
 
+OBJECT_WHY = {"asyncio": libraries.NETWORK, "string": libraries.CODE, "sqlite3": libraries.MEMORY}
 REAL_MEMBERS = {"io": {"open", "FileIO", "open_code"}, "types": {"CodeType", "FunctionType"}, "xml": {"sax"}}
 
 
@@ -318,7 +319,7 @@ def _member(parts: tuple[str, ...], doors: set[str]) -> Verdict | None:
     for position, part in enumerate(parts[1:], 1):
         bare = part.split("(")[0].split("[")[0]
         if bare in doors:
-            return _door(_shown(parts[: position + 1]), libraries.FILES)
+            return _door(_shown(parts[: position + 1]), OBJECT_WHY.get(parts[0], libraries.FILES))
         if parts[position - 1] == "find_spec()":
             return _door(_shown(parts[: position + 1]), libraries.CODE)
     return _private(parts)

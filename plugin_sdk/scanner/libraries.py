@@ -43,7 +43,7 @@ LIBRARY_DOORS: dict[str, dict[str, str]] = {
         CODE: """
             hub package CompilationUnit cpp_extension load_inline load_url load_state_dict_from_url reduce_graph_module
             reduce_package_graph_module PackageImporter PackageExporter jiterator hipify create_jit_fn
-            create_multi_output_jit_fn nvrtc jit.load jit.jit_module_from_flatbuffer export.load ScriptModule.define
+            create_multi_output_jit_fn nvrtc jit.load jit.jit_module_from_flatbuffer export.load ScriptModule.define fx
         """,
         MEMORY: """
             load_library loaded_libraries CUDAPluggableAllocator change_current_allocator cudart import_ir_module
@@ -98,16 +98,16 @@ LIBRARY_DOORS: dict[str, dict[str, str]] = {
         PICKLE: "unsafe_load unsafe_load_all full_load full_load_all UnsafeLoader FullLoader Loader CLoader CUnsafeLoader"
     },
     "ruamel": {PICKLE: "unsafe_load"},
-    "joblib": {PICKLE: "load", THREADS: "Parallel externals Memory"},
+    "joblib": {PICKLE: "load Memory", CODE: "externals"},
     "skops": {},
     "sklearn": {PICKLE: "externals"},
     "numexpr": {CODE: "evaluate re_evaluate NumExpr"},
     "sympy": {CODE: "sympify parse_expr lambdify S preview autowrap ufuncify"},
     "scipy": {MEMORY: "LowLevelCallable", CODE: "weave"},
-    "numba": {CODE: "objmode cuda pycc"},
-    "jinja2": {CODE: "Environment Template NativeEnvironment NativeTemplate FileSystemLoader"},
+    "numba": {CODE: "objmode pycc"},
+    "jinja2": {FILES: "FileSystemLoader ModuleLoader PackageLoader", CODE: "compile_templates import_string"},
     "mako": {CODE: "template lookup"},
-    "psutil": {PROCESS: "Popen", STATE: "Process process_iter kill terminate suspend"},
+    "psutil": {PROCESS: "Popen", STATE: "process_iter kill terminate suspend resume environ open_files rlimit"},
     "fsspec": {FILES: "open open_files open_local filesystem url_to_fs"},
     "aiofiles": {FILES: "open os tempfile"},
     "smart_open": {FILES: "open smart_open"},
@@ -156,7 +156,7 @@ ANY_OBJECT_DOORS = {
     "unsafe_eval": CODE,
     "open_memmap": FILES,
     "from_custom_template": CODE,
-    "parse_file": FILES,
+    "ctypes": MEMORY,
 }
 """Names of libraries' doors so particular that the object in front of them need not be known."""
 
@@ -196,6 +196,9 @@ TEXT_FUNCTIONS = {
     "profile.Profile().run": (["cmd"], "code"),
     "profile.Profile().runctx": (["cmd"], "code"),
     "torch.utils.benchmark.Timer": (["stmt", "setup", "global_setup"], "code"),
+    "jinja2.Template": (["source"], "template"),
+    "jinja2.Environment().from_string": (["source"], "template"),
+    "jinja2.Environment().compile_expression": (["source"], "template"),
     "typing.ForwardRef": (["arg"], "code"),
     "torch.utils.benchmark.timer.Timer": (["stmt", "setup", "global_setup"], "code"),
 }
@@ -224,6 +227,7 @@ OPTIONS: list[tuple[str, str, int | None, set[object], str]] = [
     (r"logging\.basicConfig", "filename", None, {None}, ""),
     (r"(httpx|httpcore)\..*", "uds", None, {None}, ""),
     (r"ffmpeg\..*", "cmd", None, {"ffmpeg", "ffprobe"}, ""),
+    (r"argparse\.ArgumentParser", "fromfile_prefix_chars", None, {None}, ""),
     (r"soundfile\..*", "format", None, {"WAV", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "W64", None}, ""),
 ]
 """Unsafe options: functions, keyword, its position if it has one, the values that are safe, and what leaving it out is."""
@@ -231,8 +235,17 @@ OPTIONS: list[tuple[str, str, int | None, set[object], str]] = [
 ANYWHERE_OPTIONS: dict[str, set[object]] = {
     "trust_remote_code": {False, None},
     "shell": {False, None},
+    "pickle_module": {None},
     "uds": {None},
 }
 """Unsafe options so particular that they are judged in every call."""
+
+AMBIGUOUS_DOORS = words(
+    """
+    load open cmd os web main fs S Path File cuda cache package hub worker computation compile inline Tool tools template
+    lookup spawn agents commands cffi plugin distributed rpc evaluate edit launch loader Loader attach moves weave
+    """
+)
+"""Doors whose name is too common to mean anything on an object that a library made."""
 
 YAML_LOADERS = {"SafeLoader", "CSafeLoader", "BaseLoader", "CBaseLoader"}

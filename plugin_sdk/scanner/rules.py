@@ -23,6 +23,11 @@ from plugin_sdk.scanner.tables import ORDINARY_DUNDERS, words
 FIELD = re.compile(r"\{([^{}!:]*[.\[][^{}!:]*)")
 DUNDER = re.compile(r"__\w+__")
 MAPPINGS = {"__globals__", "__builtins__", "__dict__", "__code__"}
+KEYWORD_DUNDERS = words(
+    "__base__ __config__ __module__ __validators__ __doc__ __cls_kwargs__ __name__ __qualname__ __version__"
+)
+DESCRIPTIVE = words("__name__ __qualname__ __doc__ __module__ __len__ __annotations__ __version__ __file__")
+HANDLES = {"__globals__", "__builtins__", "__code__"}
 READERS = words(
     """
     get items values keys pop popitem setdefault update replace copy clear __getitem__ __iter__
@@ -136,7 +141,9 @@ class Rules:
 
     def _stored_name(self, node: ast.Name) -> None:
         name = node.id
-        if DUNDER.fullmatch(name) and name not in ORDINARY_DUNDERS | tables.DEFINABLE_DUNDERS | {"__conform__"}:
+        if name == "__annotations__" or (
+            DUNDER.fullmatch(name) and name not in ORDINARY_DUNDERS | tables.DEFINABLE_DUNDERS
+        ):
             self.report(node, f"Forbidden name: {name}", DUNDER_WHY, "Choose another name")
 
     # names and attributes
@@ -156,7 +163,7 @@ class Rules:
         elif name == "__class__" and ("lib", "?.__class__") in values:
             self._listed(node, name, parent)
         self._module_value(node, parent)
-        if isinstance(parent, ast.Call) and parent.func is node:
+        if (isinstance(parent, ast.Call) and parent.func is node) or self.flow.lookup(scope, name) is None:
             for kind, path in values:
                 if kind == "lib" and "." in path and "(" not in path and not path.startswith(("?", "builtins.")):
                     verdict = judge_path(path)
@@ -183,7 +190,7 @@ class Rules:
         self, node: ast.AST, name: str, bases: frozenset[tuple[str, object]], parent: ast.AST | None
     ) -> None:
         paths = [str(path) for kind, path in bases if kind == "lib"]
-        if self._paths(node, name, paths):
+        if self._paths(node, name, paths) or self._inherited(node, name, bases):
             return
         if name in tables.INTERNAL_ATTRIBUTES:
             self.report(node, f"Forbidden attribute: {name}", DUNDER_WHY, "Leave the interpreter's internals alone")
@@ -221,6 +228,8 @@ class Rules:
             else:
                 verdict = judge_path(full)
             tail = _tail(path)
+            if verdict is None and tail in LISTED and DUNDER.fullmatch(name) and name not in DESCRIPTIVE | LISTED:
+                verdict = Verdict(f"Forbidden attribute: {tail}", "error", DUNDER_WHY, DUNDER_FIX)
             if verdict is None and tail in MAPPINGS and name in READERS:
                 verdict = Verdict(f"Forbidden attribute: {tail}", "error", DUNDER_WHY, DUNDER_FIX)
             if verdict is None and any(path == state for state in tables.CHANGEABLE) and name in tables.MAPPING_WRITES:
@@ -230,11 +239,25 @@ class Rules:
                 return True
         return False
 
+    def _inherited(self, node: ast.AST, name: str, bases: frozenset[tuple[str, Any]]) -> bool:
+        """A door that the plugin's own class has from a library's."""
+        if name.startswith("_"):
+            return False
+        for kind, scope in bases:
+            if kind in {"obj", "cls"}:
+                for _, path in self.flow.inherited(str(kind), scope, name):
+                    verdict = judge_path(path)
+                    if verdict is not None and judge_path(path.rsplit(".", 1)[0]) is None:
+                        self.verdict(node, verdict)
+                        return True
+        return False
+
     def _listed(self, node: ast.AST, name: str, parent: ast.AST | None, chained: bool = False) -> None:
         """One of the seven dunders: a warning when read, an error when more is done with it."""
         used = (
             chained
-            or (isinstance(parent, ast.Call) and parent.func is node)
+            or (isinstance(parent, ast.Call) and (parent.func is node or name in HANDLES))
+            or isinstance(parent, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
             or (isinstance(parent, (ast.Subscript, ast.Attribute)) and parent.value is node and self._reaches(parent))
         )  # fmt: skip
         if used:
@@ -248,7 +271,7 @@ class Rules:
             return True
         if not isinstance(parent.ctx, ast.Load):
             return True
-        return DUNDER.fullmatch(parent.attr) is not None and parent.attr not in ORDINARY_DUNDERS
+        return DUNDER.fullmatch(parent.attr) is not None and parent.attr not in DESCRIPTIVE
 
     def _is_own(self, bases: frozenset[tuple[str, object]], name: str) -> bool:
         """Whether the object is the plugin's own, as far as can be told."""
@@ -270,8 +293,11 @@ class Rules:
                 self.report(node, f"Forbidden attribute: {tail}", DUNDER_WHY, DUNDER_FIX)
             self._known_call(node, path, scope)
         self._options_anywhere(node, functions)
-        if isinstance(node.func, ast.Attribute) and node.func.attr in {"query", "eval"}:
-            self._table_text(node, scope, paths)
+        if isinstance(node.func, ast.Attribute):
+            if node.func.attr in {"query", "eval"}:
+                self._table_text(node, scope, paths)
+            elif node.func.attr in tables.ATTRIBUTES_BY_TEXT:
+                self._methods_by_text(node)
         if (
             isinstance(node.func, ast.Attribute)
             and node.func.attr in {"run", "run_async"}
@@ -297,6 +323,8 @@ class Rules:
         if path in libraries.TYPE_FUNCTIONS:
             for argument in [*arguments, *(keyword.value for keyword in node.keywords)]:
                 self._annotation(argument, scope)
+        if path in {"types.FunctionType", "types.LambdaType"}:
+            self._door(node, path, libraries.CODE)
         if path in {"yaml.load", "yaml.load_all"}:
             self._yaml(node, arguments)
         if path == "pandas.set_option" and arguments:
@@ -360,6 +388,8 @@ class Rules:
         if functions and all(kind in {"def", "cls"} for kind, _ in functions):
             return
         for item in node.keywords:
+            if item.arg and DUNDER.fullmatch(item.arg) and item.arg not in KEYWORD_DUNDERS:
+                self.report(node, f"Forbidden attribute: {item.arg}", DUNDER_WHY, "Choose another name")
             if item.arg in libraries.ANYWHERE_OPTIONS:
                 safe = libraries.ANYWHERE_OPTIONS[item.arg]
                 if not (isinstance(item.value, ast.Constant) and any(item.value.value is value for value in safe)):
@@ -411,9 +441,30 @@ class Rules:
 
     def _table_text(self, node: ast.Call, scope: Scope, paths: list[str]) -> None:
         """`x.query(text)` and `x.eval(text)` of an object that may be a DataFrame."""
-        if any(path in libraries.TEXT_FUNCTIONS for path in paths) or not node.args:
+        if any(path in libraries.TEXT_FUNCTIONS for path in paths):
             return
-        self._text(node.args[0], "pandas", scope, certain=False)
+        for argument in [*node.args[:1], *(item.value for item in node.keywords if item.arg == "expr")]:
+            self._text(argument, "pandas", scope, certain=False)
+
+    def _methods_by_text(self, node: ast.Call) -> None:
+        """`frame.agg("name")` calls the method of that name."""
+        for argument in [*node.args, *(item.value for item in node.keywords)]:
+            for kind, what in self.flow.of(argument):
+                texts = (
+                    [what]
+                    if kind == "txt"
+                    else [text for inner, text in what if inner == "txt"]
+                    if kind == "box"
+                    else []
+                )
+                for text in texts:
+                    if text.startswith("_") or text in tables.INTERNAL_ATTRIBUTES:
+                        self.report(
+                            argument,
+                            f"Private attribute: {text}",
+                            "it is reached by its name in a text",
+                            "Use the public name",
+                        )
 
     def _text(self, argument: ast.expr, language: str, scope: Scope, certain: bool) -> None:
         values = self.flow.of(argument)
@@ -429,10 +480,18 @@ class Rules:
             if UNKNOWN_TEXT in text and certain:
                 self.report(argument, "Computed code text", TEXT_WHY, "Write the text out", "warning")
             text = text.replace(UNKNOWN_TEXT, "0")
+            if language == "template":
+                self._template(argument, text)
+                continue
             if language == "pandas":
                 text = re.sub(r"`[^`]*`", "column", text).replace("@", "")
                 text = re.sub(r"\s+", " ", text).strip()
             self._code(argument, text, "exec", scope, required=certain)
+
+    def _template(self, argument: ast.expr, text: str) -> None:
+        """Templates are code of their own; plain placeholders, loops and filters pass."""
+        if re.search(r"__|\|\s*attr\b|\._|\[\s*['\"]_|\b(cycler|joiner|namespace|lipsum|self|config)\b\s*[.\[(]", text):
+            self.report(argument, "Forbidden template", TEXT_WHY, "Use plain placeholders")
 
     def _annotation(self, root: ast.expr, scope: Scope) -> None:
         """Texts inside a type are forward references: Python evaluates them when asked for the type."""
@@ -452,12 +511,14 @@ class Rules:
                 else:
                     stack.append(inner)
                 stack.append(node.value)
-            elif not isinstance(node, (ast.Call, ast.Lambda, ast.Attribute, ast.JoinedStr)):
-                stack.extend(child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
-            elif isinstance(node, ast.JoinedStr):
+            elif isinstance(node, (ast.Call, ast.Attribute, ast.JoinedStr, ast.Name, ast.BinOp)):
                 for kind, text in self.flow.of(node):
                     if kind == "txt":
                         self._code(node, str(text).replace(UNKNOWN_TEXT, "x"), "eval", scope, required=False)
+                if isinstance(node, ast.BinOp):
+                    stack.extend([node.left, node.right])
+            elif not isinstance(node, ast.Lambda):
+                stack.extend(child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
 
     def _code(self, place: ast.expr, text: str, mode: str, scope: Scope, required: bool) -> None:
         """Judge a text as code in its scope; what is reported stands at the text's place."""
@@ -500,7 +561,7 @@ class Rules:
         for kind, path in self.flow.of(node.value):
             if kind == "lib":
                 tail = _tail(path)
-                if tail in LISTED and _spelled(node.value) != tail:
+                if tail in LISTED and (_spelled(node.value) != tail or self.module.parents.get(node.value) is not node):
                     self.report(node, f"Forbidden attribute: {tail}", DUNDER_WHY, DUNDER_FIX)
                 if path.startswith("typing.") and not path.startswith(("typing.Literal", "typing.Annotated")):
                     self._annotation(node.slice, scope)
@@ -508,6 +569,8 @@ class Rules:
     def _store(self, target: ast.expr, extra: tuple[ast.expr | None, bool], scope: Scope) -> None:
         """An attribute or item of something is changed or deleted."""
         base = target.value  # type: ignore[attr-defined]
+        if isinstance(target, ast.Subscript):
+            self._stored_item(target, extra[0])
         for kind, path in self.flow.of(base):
             if kind != "lib":
                 continue
@@ -523,8 +586,10 @@ class Rules:
                 self.report(target, f"Changed library: {path}", why, "Wrap the function in one of your own")
         if isinstance(target, ast.Attribute):
             name = target.attr
+            if name == "backend" and any(str(path).endswith("plotting") for _, path in self.flow.of(base)):
+                self._door(target, "pandas.options.plotting.backend", libraries.CODE)
             if DUNDER.fullmatch(name) and name not in {"__doc__", "__name__", "__qualname__", "__module__", "__slots__", "__notes__"} | {
-                "__cause__", "__context__", "__suppress_context__", "__annotations__", "__signature__", "__wrapped__",
+                "__cause__", "__context__", "__suppress_context__", "__signature__", "__wrapped__",
             }:  # fmt: skip
                 self.report(target, f"Forbidden attribute: {name}", DUNDER_WHY, "Define it in the class body")
             elif name in tables.INTERNAL_ATTRIBUTES:
@@ -540,6 +605,33 @@ class Rules:
                         "private names belong to the object's own code",
                         "Use the public name",
                     )
+
+    def _stored_item(self, target: ast.Subscript, source: ast.expr | None) -> None:
+        if _spelled(target.value) == "__annotations__":
+            self.report(
+                target,
+                "Forbidden attribute: __annotations__",
+                "annotations are evaluated as code",
+                "Write the annotation out",
+            )
+        for kind, text in self.flow.of(target.slice):
+            if kind == "txt" and text in libraries.ANYWHERE_OPTIONS and text != "shell":
+                self._option_value(target, str(text), source)
+
+    def _option_value(self, node: ast.AST, name: str, value: ast.expr | None) -> None:
+        safe = libraries.ANYWHERE_OPTIONS[name]
+        if not (isinstance(value, ast.Constant) and any(value.value is constant for constant in safe)):
+            self.report(node, f"Unsafe option: {name}", "its value can make the call run code", f"Leave {name} out")
+
+    def _dict(self, node: ast.Dict, scope: Scope) -> None:
+        """Options may be kept in a dict and unpacked later."""
+        for key, value in zip(node.keys, node.values, strict=True):
+            if key is None:
+                for kind, path in self.flow.of(value):
+                    if kind == "lib" and _tail(path) in LISTED:
+                        self.report(value, f"Forbidden attribute: {_tail(path)}", DUNDER_WHY, DUNDER_FIX)
+            if isinstance(key, ast.Constant) and key.value in ("trust_remote_code", "uds"):
+                self._option_value(node, str(key.value), value)
 
     def _is_code(self, source: ast.expr | None, path: str) -> bool:
         """Whether what is stored into a library may be something that can be called."""
@@ -557,6 +649,7 @@ class Rules:
         """Texts: format fields that reach attributes, and addresses."""
         if node in self._docstrings:
             return
+        self._internal_text(node)
         if isinstance(node, ast.Constant):
             if not isinstance(node.value, str):
                 return
@@ -572,6 +665,16 @@ class Rules:
                 if address is not None:
                     why = "it is an address of the machine itself or of its cloud"
                     self.report(node, f"Forbidden address: {address}", why, "Call public addresses only")
+
+    def _internal_text(self, node: ast.expr) -> None:
+        """The name of an internal attribute, given to a function as text."""
+        parent = self.module.parents.get(node)
+        if isinstance(parent, (ast.Call, ast.List, ast.Tuple, ast.Dict, ast.Subscript, ast.BinOp)):
+            for kind, text in self.flow.of(node):
+                if kind == "txt" and text in tables.INTERNAL_TEXTS:
+                    self.report(
+                        node, f"Forbidden attribute: {text}", "it is reached by its name in a text", "Leave it out"
+                    )
 
     def _field(self, node: ast.expr, field: str) -> None:
         """`{0.name[key]}` reads attributes and items of what is formatted."""
@@ -638,6 +741,7 @@ HANDLERS = {
     ast.Call: Rules._call_node,
     ast.Subscript: Rules._subscript,
     ast.Constant: Rules._constant,
+    ast.Dict: Rules._dict,
     ast.JoinedStr: Rules._text_node,
     ast.BinOp: Rules._text_node,
 }

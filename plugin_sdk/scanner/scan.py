@@ -17,14 +17,15 @@ from plugin_sdk.scanner.rules import Rules
 from plugin_sdk.scanner.scopes import Module
 from plugin_sdk.scanner.source import MAX_SOURCE_BYTES, QUICK_BYTES, Unreadable, looks_hostile, parse
 
-TIME_LIMIT_S = 5.0
+CPU_LIMIT_S = 5
+TIME_LIMIT_S = 20.0
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def scan_files(files: Mapping[str, bytes], *, strict: bool = False) -> Report:
     """Judge a plugin by its files, paths relative to its folder; nothing of it is run."""
     found = [violation for name, content in files.items() for violation in judge_content(name, content)]
-    sources = {name: content for name, content in files.items() if name.endswith(".py")}
+    sources = {name: content for name, content in files.items() if name.lower().endswith(".py")}
     size = sum(map(len, sources.values()))
     if size > MAX_SOURCE_BYTES:
         largest = max(sources, key=lambda name: len(sources[name]))

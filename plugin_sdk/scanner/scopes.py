@@ -200,7 +200,10 @@ class Flattener:
         for item in node.items:
             self.expression(item.context_expr, scope, unit)
             if item.optional_vars is not None:
-                self.target(item.optional_vars, item.context_expr, scope, unit, False)
+                entered = ast.Await(item.context_expr)  # what __enter__ gives: looked at like what awaiting gives
+                ast.copy_location(entered, item.context_expr)
+                unit.ops.append((EVAL, entered, scope, None))
+                self.target(item.optional_vars, entered, scope, unit, False)
         return [(scope, node.body)]
 
     def _try(self, node: Any, scope: Scope) -> list[Any]:
@@ -209,7 +212,7 @@ class Flattener:
             if handler.type is not None:
                 self.expression(handler.type, scope, self._unit())
             if handler.name:
-                scope.bind(handler.name)
+                self._unit().ops.append((SINK, ("caught", scope.bind(handler.name)), scope, None))
                 self.module.deleted.add(handler.name)
             blocks.append((scope, handler.body))
         return blocks
@@ -312,6 +315,10 @@ class Flattener:
         return [(inner, node.body)]
 
     def _decorators(self, node: Any, scope: Scope, unit: Unit) -> None:
+        for parameter in getattr(node, "type_params", ()):
+            for child in children(parameter):
+                if isinstance(child, ast.expr):
+                    self.expression(child, scope, unit)
         for decorator in node.decorator_list:
             self.expression(decorator, scope, unit)
             self.module.parents[decorator] = node
@@ -321,6 +328,14 @@ class Flattener:
         if node.value is not None:
             self.expression(node.value, scope, unit)
             unit.ops.append((SINK, ("var", scope.result), scope, (node.value, False)))
+        return []
+
+    def _raise(self, node: ast.Raise, scope: Scope) -> list[Any]:
+        unit = self._unit()
+        for child in (node.exc, node.cause):
+            if child is not None:
+                self.expression(child, scope, unit)
+                unit.ops.append((SINK, ("raised", child), scope, None))
         return []
 
     def _arguments(self, args: ast.arguments, scope: Scope, inner: Scope, unit: Unit) -> None:
@@ -481,4 +496,5 @@ STATEMENTS: dict[type[ast.stmt], Any] = {
     ast.AsyncFunctionDef: Flattener._function,
     ast.ClassDef: Flattener._class,
     ast.Return: Flattener._return,
+    ast.Raise: Flattener._raise,
 }

@@ -149,7 +149,7 @@ STDLIB_ONLY = {
         RawIOBase IOBase TextIOBase SEEK_SET SEEK_CUR SEEK_END UnsupportedOperation DEFAULT_BUFFER_SIZE
         IncrementalNewlineDecoder
     """,
-    "importlib": "metadata util reload",
+    "importlib": "metadata util",
     "importlib.util": "find_spec",
     "importlib.metadata": "version PackageNotFoundError metadata requires packages_distributions",
     "types": """
@@ -354,12 +354,28 @@ DOORS = {
 }
 """Attributes that mean one thing only, on whatever object."""
 
-PATH_DOORS = words(
-    """
-    open read_text read_bytes write_text write_bytes symlink_to hardlink_to link_to chmod lchmod
-    """
-)
-"""Methods of pathlib.Path that reach a file's bytes or make a link."""
+STDLIB_OBJECT_DOORS = {
+    "pathlib": words("open read_text read_bytes write_text write_bytes symlink_to hardlink_to link_to chmod lchmod"),
+    "asyncio": words(
+        """
+        create_connection create_server create_unix_connection create_unix_server create_datagram_endpoint sock_connect
+        connect_read_pipe connect_write_pipe subprocess_exec subprocess_shell add_signal_handler add_reader add_writer
+        sendfile start_tls getaddrinfo getnameinfo sock_accept sock_recv sock_sendall
+        """
+    ),
+    "zipfile": {"fp"},
+    "tarfile": {"fileobj"},
+    "gzip": {"fileobj", "myfileobj"},
+    "wave": {"getfp"},
+    "shlex": {"sourcehook", "push_source"},
+    "string": {"get_field", "get_value"},
+    "sqlite3": {"enable_load_extension", "load_extension"},
+    "zoneinfo": {"from_file"},
+    "optparse": {"ensure_value", "read_file", "read_module"},
+    "sysconfig": {"parse_config_h"},
+    "logging": {"manager"},
+}
+"""Methods of the standard library's objects that reach files, connections or attributes by name."""
 
 SAFE_PRIVATE = words(
     """
@@ -405,6 +421,17 @@ DEFINABLE_DUNDERS = words(
     """
 )
 """Dunders that a class may define though nobody may read them elsewhere."""
+
+INTERNAL_TEXTS = INTERNAL_ATTRIBUTES | words(
+    """
+    __globals__ __builtins__ __subclasses__ __code__ __import__ __getattribute__ __reduce__ __reduce_ex__ __self__ __func__
+    __closure__ __traceback__ __loader__ __spec__ __bases__ __mro__ __base__ __wrapped__ __setattr__ __delattr__
+    """
+)
+"""Names that, given to a function as text, ask for the attribute of that name."""
+
+ATTRIBUTES_BY_TEXT = words("agg aggregate apply transform map_attr")
+"""Methods of tables that take the name of another method as text."""
 
 LIBRARY_SETTINGS = {"backends", "options", "config", "mode", "display"}
 """Parts of libraries that hold settings: a value from elsewhere may be stored there."""

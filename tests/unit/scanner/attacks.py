@@ -1394,12 +1394,688 @@ u = 's3://x?endpoint=http://127.0.0.1:4566'
 u = b'http://169.254.169.254/'.decode()
 """
 
+ROUNDABOUT = r"""
+from pathlib import Path
+class P(Path): pass
+P('/etc/passwd').read_text()
+---
+from pathlib import Path
+class P(type(Path())):
+    def go(self): return self.read_text()
+---
+from pathlib import Path
+class P(Path):
+    def go(self): return super().read_bytes()
+---
+import numpy as np
+class C:
+    def __class_getitem__(cls, m): return m.os
+C[np]
+---
+import numpy as np
+class C:
+    def __add__(self, m): m.os.system('id')
+C() + np
+---
+import numpy as np
+class C:
+    def __contains__(self, m): m.os.system('id')
+np in C()
+---
+import numpy as np
+class C:
+    def __getattr__(self, n): return np
+C().x.os.system('id')
+---
+import numpy as np
+class D:
+    def __get__(self, o, t): return np
+class A: x = D()
+A().x.os.system('id')
+---
+import numpy as np
+class C:
+    def __enter__(self): return np
+    def __exit__(self, *a): pass
+with C() as y: y.os.system('id')
+---
+import numpy as np
+class C:
+    def __iter__(self): yield np
+for y in C(): y.os.system('id')
+---
+import numpy as np
+try: raise ValueError(np)
+except ValueError as e: e.args[0].os.system('id')
+---
+import numpy as np
+def g():
+    x = yield
+    x.os.system('id')
+next(h := g()); h.send(np)
+---
+import numpy as np, collections
+N = collections.namedtuple('N', 'm')
+N(np).m.os.system('id')
+---
+import numpy as np, types
+types.SimpleNamespace(m=np).m.os.system('id')
+---
+import numpy as np, queue
+q = queue.Queue(); q.put(np); q.get().os.system('id')
+---
+import numpy as np, contextvars
+v = contextvars.ContextVar('v'); v.set(np); v.get().os.system('id')
+---
+import numpy as np
+X = type('X', (), {'m': np})
+X.m.os.system('id')
+---
+import numpy as np
+from functools import partial
+partial(lambda m: m.os.system('id'), np)()
+---
+import numpy as np
+from concurrent.futures import ThreadPoolExecutor
+ThreadPoolExecutor().submit(lambda m: m.os.system('id'), np)
+---
+import numpy as np
+from dataclasses import dataclass
+@dataclass
+class A:
+    m: object
+A(np).m.os.system('id')
+---
+import numpy as np
+from typing import NamedTuple
+class A(NamedTuple):
+    m: object
+A(np)[0].os.system('id')
+---
+x: "T"
+T = "eval('1')"
+def f(a: T): pass
+---
+T = "eval('1')"
+from pydantic import TypeAdapter
+TypeAdapter(T)
+---
+__annotations__['x'] = "eval('1')"
+---
+class A: pass
+A.__annotations__ = {'x': "eval('1')"}
+---
+class A:
+    __annotations__ = {'x': "eval('1')"}
+---
+import types, typing
+typing.get_type_hints(types.SimpleNamespace(__annotations__={'x': 'y'}))
+---
+from pydantic import BaseModel, Field, ConfigDict
+from typing import Any
+class M(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+    g: Any = Field(alias='__globals__')
+M.model_validate(f).g['os']
+---
+from pydantic import AliasPath
+AliasPath('f', '__globals__', 'os')
+---
+df.agg('__reduce__')
+---
+df.apply('_mgr')
+---
+import torch
+torch.fx.GraphModule(r, g)
+---
+arr.ctypes.data
+---
+from transformers import pipeline
+pipeline('x', model_kwargs={'trust_remote_code': True})
+---
+kw = {}
+kw['trust_remote_code'] = True
+---
+import types
+types.FunctionType(f.__code__, {})
+---
+type(f)(f.__code__, {})
+---
+def f(c): pass
+f(g.__globals__)
+---
+import importlib
+importlib.reload(x)
+---
+import zipfile
+zipfile.ZipFile('/etc/passwd').fp.read()
+---
+import tarfile
+tarfile.open('x').fileobj
+---
+import asyncio
+loop = asyncio.get_running_loop()
+loop.create_connection(f, 'h', 1)
+---
+import asyncio
+asyncio.new_event_loop().add_signal_handler(1, f)
+---
+import argparse
+argparse.ArgumentParser(fromfile_prefix_chars='@')
+---
+import shlex
+shlex.shlex('x').sourcehook('/etc/passwd')
+---
+import string
+string.Formatter().get_field('0.__class__', [1], {})
+---
+import jinja2
+jinja2.Template("{{ ''.__class__ }}")
+---
+from jinja2 import Template
+Template(text)
+---
+from pandas import *
+read_pickle('x')
+---
+from pandas import *
+f = read_pickle
+---
+from numpy import *
+memmap('/etc/passwd')
+---
+ｅval('1')
+---
+import ｏs
+os.system('id')
+---
+import os
+os.ｓystem('id')
+---
+x.__ｃlass__()
+---
+df.query(expr="@x.__class__.__mro__[1]")
+---
+import torch as t
+f = t.load
+f('x', weights_only=False)
+---
+import torch
+loaders = {'a': torch.load}
+loaders['a']('x', weights_only=False)
+---
+import numpy as np
+[f(p, allow_pickle=True) for f in (np.load,)]
+---
+import numpy as np
+class L:
+    load = staticmethod(np.load)
+L.load('x', allow_pickle=True)
+---
+import torch
+def load(fn, p): return fn(p, weights_only=False)
+load(torch.load, 'x')
+---
+from functools import partial
+import torch
+p = partial(torch.load, weights_only=False)
+---
+import torch
+torch.load('x', pickle_module=m)
+---
+import pandas as pd
+pd.options.plotting.backend = 'evil'
+---
+import os
+(lambda: os)().system('id')
+---
+import os
+def f(): yield os
+---
+import os
+x = os if 1 else 2
+---
+import os
+assert os.path.os
+---
+import os
+from contextlib import nullcontext
+with nullcontext(os) as o: o.system('id')
+---
+import os
+os: object
+o = os
+---
+for os in [1]: pass
+import os
+os.system('id')
+---
+import os.path as os
+os.genericpath.os.system('id')
+---
+import numpy as np
+np.lib.os
+---
+import concurrent.futures.thread
+---
+import concurrent.futures.process as p
+---
+import xml.sax
+xml.sax.make_parser()
+---
+from xml.sax import parse
+---
+import logging
+logging.getLogger().manager.loggerDict
+---
+import logging
+logging.Logger.manager._clear_cache()
+---
+import asyncio
+asyncio.sslproto.warnings.sys
+---
+import email
+email.message_from_string('x').policy._x
+---
+import inspect
+inspect.getsource(f)
+---
+import weakref
+weakref.WeakValueDictionary
+x = weakref
+---
+import collections
+collections.namedtuple.__globals__['_sys']
+---
+import json
+json.JSONEncoder.default.__globals__['__builtins__']
+---
+json_dumps.__globals__
+x = f.__globals__; x['a']
+---
+e.__traceback__.tb_frame.f_back
+---
+import warnings
+warnings.catch_warnings()._module.sys
+---
+import warnings
+warnings.sys.modules
+---
+import warnings
+warnings.linecache
+---
+from dataclasses import sys
+---
+import enum
+enum.sys.modules
+---
+import dataclasses
+dataclasses.builtins.eval('1')
+---
+import dataclasses as d
+d.inspect.sys
+---
+import typing
+typing.contextlib.os.system('id')
+---
+import ast
+ast.sys.modules
+---
+import datetime
+datetime.sys.modules
+---
+import csv
+csv.io.open('x')
+---
+import hashlib
+hashlib.__builtins__['eval']
+---
+import heapq
+heapq.__builtins__
+x = heapq.__builtins__['eval']
+---
+import numbers
+numbers.__loader__.load_module('os')
+---
+import numbers
+numbers.__spec__.loader.load_module('os')
+---
+import statistics
+statistics.sys.modules
+---
+import configparser
+configparser.os.system('id')
+---
+import base64
+base64.struct.x
+base64.re.enum.sys
+---
+import calendar
+calendar.sys
+---
+import decimal
+decimal._sys
+---
+import textwrap
+textwrap.re.copyreg
+---
+import urllib.parse
+urllib.parse.sys.modules
+---
+from urllib.parse import sys
+---
+import http.cookies
+http.cookies.re.enum.sys
+---
+import time
+time.tzset()
+---
+import locale
+locale.setlocale(0)
+---
+from locale import setlocale
+---
+import xml.etree.ElementTree as ET
+ET.sys.modules
+---
+import zipfile
+zipfile.os.system('id')
+---
+import tarfile
+tarfile.os
+---
+import secrets
+secrets.os
+---
+import platform
+platform.os.system('id')
+---
+import platform
+platform.popen('id')
+---
+import mimetypes
+mimetypes.os
+---
+import fnmatch
+fnmatch.os
+---
+import sqlite3
+sqlite3.dbapi2.collections.abc.sys
+---
+import sched
+sched.threading.Thread
+---
+import queue
+queue.threading.Thread
+---
+import functools
+functools.namedtuple.__globals__['x']
+---
+import copy
+copy.weakref.sys
+---
+import pprint
+pprint._sys
+---
+import traceback
+traceback.linecache.getlines('/etc/passwd')
+---
+import traceback
+traceback.sys
+---
+import unicodedata
+unicodedata.ucd_3_2_0.__class__()
+---
+import struct
+struct.__loader__
+---
+from struct import __loader__
+---
+from json import __builtins__
+---
+import _json
+---
+import sre_parse
+---
+import idlelib
+---
+import ensurepip
+---
+import nturl2path
+---
+import requests
+requests.utils.os.environ
+---
+import requests
+requests.utils.io.open('x')
+---
+import requests
+requests.cookies.threading
+---
+import httpx
+httpx._client.x
+---
+import pydantic
+pydantic.dataclasses.sys.modules
+---
+import pydantic
+pydantic.types.re.enum.sys
+---
+import pydantic.main as m
+m.sys.modules
+---
+from pydantic.main import sys
+---
+from pydantic.v1.utils import import_string
+---
+import polars as pl
+pl.io.os
+---
+import polars
+polars.os.system('id')
+---
+import cv2
+cv2.importlib.import_module('os')
+---
+import PIL.Image
+PIL.Image.builtins.eval
+---
+import soundfile
+soundfile.sys
+---
+import librosa
+librosa.lazy.importlib
+---
+import librosa.core.audio as a
+a.os
+---
+import imageio
+imageio.core.util.os
+---
+import torch.serialization as s
+s.os.system('id')
+---
+import torch.serialization
+torch.serialization.pickle.loads
+---
+import torch
+torch.storage.io
+torch.storage.pickle.loads(b)
+---
+import torch.utils.data as d
+d.sys
+---
+import transformers.utils as u
+u.os.system('id')
+---
+import transformers
+transformers.sys.modules
+---
+import transformers
+transformers.utils.hub.subprocess.run('id')
+---
+import onnxruntime
+onnxruntime.capi.os
+---
+import safetensors.numpy as s
+s.os.system('id')
+---
+import safetensors.torch as s
+s.sys.modules
+---
+import numpy.ma.core as c
+c.builtins.eval('1')
+---
+from numpy.ma.core import builtins
+---
+import numpy.lib.npyio as n
+n.pickle.loads(b)
+---
+from numpy.lib import format as f
+f.pickle.loads(b)
+---
+import pandas.core.common as c
+c.builtins
+---
+import pandas.io.api as a
+a.read_pickle('x')
+---
+import pandas
+pandas.io.formats.console.os
+---
+import pyarrow.parquet as pq
+pq.os.system('id')
+---
+import pyarrow
+pyarrow.lib.os
+---
+import pyarrow as pa
+pa.parquet.core.os
+---
+import engine.models as m
+m.os.system('id')
+---
+import shared.plugins.sdk as s
+s.socket
+---
+import engine
+engine.plugins.host.zygote
+---
+import plugin_sdk
+---
+from plugin_sdk.scanner import tables
+---
+import subprocess as json
+json.run('id')
+---
+if True:
+    from subprocess import run
+---
+try: import ctypes
+except ImportError: ctypes = None
+---
+class A:
+    import socket
+---
+lambda: __import__('os')
+---
+x = [i for i in range(3) if exec('1')]
+---
+f"{open('x').read()}"
+---
+f'{x:{eval("1")}}'
+---
+"{0.__class__.__subclasses__}".format(x)
+---
+"{0[__globals__]}".format({'x': 1})
+f.__globals__[1]
+---
+"".join(['{0.__cl', 'ass__.__mro__[0]}']).format(x)
+---
+("{0." + "__class__" * 1 + ".__base__}").format(x)
+---
+import logging
+logging.Formatter('{0.__globals__[x]}', style='{')
+---
+type(x).__subclasses__()
+---
+object.__subclasses__()
+---
+type.__subclasses__(object)
+---
+type.mro(x)
+---
+x.__class__.mro()
+---
+x.__class__.__init__.__globals__
+---
+x.__init__.__globals__['os']
+---
+x.__init__.__builtins__
+y = x.__init__.__builtins__['eval']
+---
+x.__call__.__self__
+---
+(lambda: 0).__code__.co_code
+---
+def f(): pass
+f.__code__ = g.__code__
+---
+f.__kwdefaults__
+---
+A.__bases__ = (B,)
+---
+A.__bases__ += (B,)
+---
+x.__dict__ = {}
+---
+del x.__class__
+---
+with x.__class__() as y: pass
+---
+async def f(): await x.__class__()
+---
+@x.__class__
+def f(): pass
+---
+[c() for c in x.__subclasses__()]
+---
+k, *_ = x.__mro__
+k()
+---
+(lambda c: c())(x.__class__)
+---
+map(lambda c: c(), x.__mro__)
+---
+x.__mro__.__getitem__(1)
+---
+x.__globals__.values()
+---
+for k, v in f.__globals__.items(): pass
+---
+dict(f.__globals__)['os']
+---
+{**f.__globals__}['os']
+---
+[*f.__globals__.values()]
+---
+match f.__globals__:
+    case {'os': o}: o.system('id')
+---
+match f:
+    case object(__globals__={'os': o}): o.system('id')
+---
+match x:
+    case [object(__class__=c)]: c()
+"""
+
 FAMILIES = {
     "builtins": BUILTINS_BY_OTHER_NAMES,
     "modules": MODULES_BY_OTHER_WAYS,
     "dunders": DUNDERS,
     "libraries": LIBRARY_CHAINS,
     "addresses": ADDRESSES,
+    "roundabout": ROUNDABOUT,
 }
 
 

@@ -181,7 +181,7 @@ def test_archive_problems_and_code_violations_are_reported_together():
 
 
 def test_code_beyond_the_quick_size_is_judged_in_a_child_process():
-    padding = b"".join(b"def f%d(x):\n    return x + %d\n" % (n, n) for n in range(9000))
+    padding = b"".join(b"def f%d(x):\n    return x + %d  # %s\n" % (n, n, b"." * 90) for n in range(2500))
 
     assert messages({"core.py": padding + b"import socket\n"}) == ["Forbidden import: socket"]
     assert messages({"core.py": padding}) == []
