@@ -1,17 +1,22 @@
 """Bucket: holds objects, and says which properties they have."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from core.bucket_schema import check_schema
 from core.errors import AlreadyExists, InvalidRequest, NotFound
+from core.expiring import Expiring
 from core.ids import new_id
 from core.names import check_name
 from core.noun import Noun
 from core.stores import Stores
-from core.stores.records import Body, Entry, Record
+from core.stores.records import Body, Entry, Records
 from core.tenancy import Scope
+
+REMEMBERED_S = 60.0
+_ids: WeakKeyDictionary[Records, Expiring[tuple[str, str], str]] = WeakKeyDictionary()
 
 
 class Bucket(Noun):
@@ -54,10 +59,21 @@ def find_bucket(stores: Stores, scope: Scope, identifier: str) -> Bucket:
     Raises:
         NotFound: there is none.
     """
-    record = _record(stores, scope, identifier)
-    if record is None:
-        raise NotFound(f"There is no bucket {identifier[:100]!r} in this namespace.", "List the buckets to see them.")
-    return Bucket.model_validate(record.body)
+    for bucket_id in _candidates(stores, scope, identifier):
+        record = stores.records.get(scope.key("bucket"), bucket_id)
+        if record and identifier in (bucket_id, record.body["bucket_name"]):
+            return _of(record.body)
+    raise _missing(identifier)
+
+
+def find_counted(stores: Stores, scope: Scope, identifier: str) -> tuple[Bucket, Counts]:
+    """The bucket of this id or name, and what it holds, in one store call once the name is known."""
+    for bucket_id in _candidates(stores, scope, identifier):
+        places = (scope.key("bucket"), bucket_id), (scope.key("bucket_counts"), bucket_id)
+        record, numbers = stores.records.get_counted(*places)
+        if record and identifier in (bucket_id, record.body["bucket_name"]):
+            return _of(record.body), _counts(numbers)
+    raise _missing(identifier)
 
 
 def each_bucket(stores: Stores, scope: Scope) -> Iterator[Bucket]:
@@ -68,32 +84,33 @@ def each_bucket(stores: Stores, scope: Scope) -> Iterator[Bucket]:
 
 def change_bucket(stores: Stores, scope: Scope, bucket: Bucket, **fields: Any) -> Bucket:
     """The bucket with these fields changed; a new name must be free."""
-    old, new = bucket.bucket_name, fields.get("bucket_name", bucket.bucket_name)
     changed = _checked(bucket.changed(**fields))
-    if new != old:
+    if changed.bucket_name != bucket.bucket_name:
         try:
             stores.records.create(_named(scope, changed))
         except AlreadyExists as error:
-            raise _taken(new) from error
-    record = stores.records.update(
-        scope.key("bucket"), bucket.bucket_id, lambda body: _checked(_of(body).changed(**fields)).body()
-    )
+            raise _taken(changed.bucket_name) from error
+    before: list[Bucket] = []
+
+    def change(body: Body) -> Body:
+        before[:] = [_of(body)]
+        return _checked(before[0].changed(**fields)).body()
+
+    record = stores.records.update(scope.key("bucket"), bucket.bucket_id, change)
     if record is None:
-        raise NotFound(f"Bucket {old!r} was deleted meanwhile.", "Create it again.")
-    if new != old:
-        stores.records.delete(scope.key("bucket_name"), old)
+        _release(stores, scope, changed)
+        raise NotFound(f"Bucket {bucket.bucket_name!r} was deleted meanwhile.", "Create it again.")
+    if before[0].bucket_name != record.body["bucket_name"]:
+        _release(stores, scope, before[0])
     return _of(record.body)
 
 
 def delete_bucket_record(stores: Stores, scope: Scope, bucket: Bucket) -> None:
     """Take the bucket out of the namespace; what it holds is for `core/removal.py`."""
     stores.records.delete_many(
-        [
-            (scope.key("bucket"), bucket.bucket_id),
-            (scope.key("bucket_name"), bucket.bucket_name),
-            (scope.key("bucket_counts"), bucket.bucket_id),
-        ]
+        [(scope.key("bucket"), bucket.bucket_id), (scope.key("bucket_counts"), bucket.bucket_id)]
     )
+    _release(stores, scope, bucket)
 
 
 def count(stores: Stores, scope: Scope, bucket_id: str, *, objects: int, size_bytes: int) -> None:
@@ -105,7 +122,10 @@ def count(stores: Stores, scope: Scope, bucket_id: str, *, objects: int, size_by
 
 def counts_of(stores: Stores, scope: Scope, bucket_id: str) -> Counts:
     """What the bucket holds."""
-    numbers = stores.records.counters(scope.key("bucket_counts"), bucket_id)
+    return _counts(stores.records.counters(scope.key("bucket_counts"), bucket_id))
+
+
+def _counts(numbers: Mapping[str, int]) -> Counts:
     return Counts(max(0, numbers.get("object_count", 0)), max(0, numbers.get("total_size_bytes", 0)))
 
 
@@ -128,13 +148,25 @@ def _checked(bucket: Bucket) -> Bucket:
     return bucket
 
 
-def _record(stores: Stores, scope: Scope, identifier: str) -> Record | None:
+def _candidates(stores: Stores, scope: Scope, identifier: str) -> Iterator[str]:
+    """Ids that the identifier may mean: itself, what its name meant lately, what its name means now.
+
+    What a name meant lately is only tried: the bucket's own record says whether it has that name still.
+    """
     if not identifier or len(identifier) > 128:
-        return None
-    if identifier.startswith("bkt_") and (record := stores.records.get(scope.key("bucket"), identifier)):
-        return record
-    pointer = stores.records.get(scope.key("bucket_name"), identifier)
-    return stores.records.get(scope.key("bucket"), pointer.body["bucket_id"]) if pointer else None
+        return
+    if identifier.startswith("bkt_"):
+        yield identifier
+    ids = _ids.setdefault(stores.records, Expiring(REMEMBERED_S))
+    place = (scope.key("bucket_name"), identifier)
+    if lately := ids.get(place):
+        yield lately
+    if pointer := stores.records.get(*place):
+        yield ids.put(place, pointer.body["bucket_id"])
+
+
+def _missing(identifier: str) -> NotFound:
+    return NotFound(f"There is no bucket {identifier[:100]!r} in this namespace.", "List the buckets to see them.")
 
 
 def _taken(name: str) -> AlreadyExists:
@@ -147,3 +179,9 @@ def _entry(scope: Scope, bucket: Bucket) -> Entry:
 
 def _named(scope: Scope, bucket: Bucket) -> Entry:
     return Entry(scope.key("bucket_name"), bucket.bucket_name, {"bucket_id": bucket.bucket_id})
+
+
+def _release(stores: Stores, scope: Scope, bucket: Bucket) -> None:
+    """Free the bucket's name, unless another bucket has taken it."""
+    name = _named(scope, bucket)
+    stores.records.delete_if(name.pk, name.sk, name.body)

@@ -64,23 +64,32 @@ def each_namespace(stores: Stores, principal: Principal) -> Iterator[Namespace]:
 
 def change_namespace(stores: Stores, principal: Principal, namespace: Namespace, **fields: Any) -> Namespace:
     """The namespace with these fields changed; a new name must be free."""
-    old, new = namespace.namespace_name, fields.get("namespace_name", namespace.namespace_name)
-    if new != old:
-        _checked(new)
+    changed = namespace.changed(**fields)
+    if changed.namespace_name != namespace.namespace_name:
+        _checked(changed.namespace_name)
         try:
-            stores.records.create(_named(principal, namespace.changed(namespace_name=new)))
+            stores.records.create(_named(principal, changed))
         except AlreadyExists as error:
-            raise _taken(new) from error
-    record = stores.records.update(
-        principal.org_key("namespace"),
-        namespace.namespace_id,
-        lambda body: Namespace.model_validate(body).changed(**fields).body(),
-    )
+            raise _taken(changed.namespace_name) from error
+    before: list[Namespace] = []
+
+    def change(body: Body) -> Body:
+        before[:] = [Namespace.model_validate(body)]
+        return before[0].changed(**fields).body()
+
+    record = stores.records.update(principal.org_key("namespace"), namespace.namespace_id, change)
     if record is None:
-        raise NotFound(f"Namespace {old!r} was deleted meanwhile.", "Create it again.")
-    if new != old:
-        stores.records.delete(principal.org_key("namespace_name"), old)
+        release_name(stores, principal, changed)
+        raise NotFound(f"Namespace {namespace.namespace_name!r} was deleted meanwhile.", "Create it again.")
+    if before[0].namespace_name != record.body["namespace_name"]:
+        release_name(stores, principal, before[0])
     return Namespace.model_validate(record.body)
+
+
+def release_name(stores: Stores, principal: Principal, namespace: Namespace) -> None:
+    """Free the namespace's name, unless another namespace has taken it."""
+    name = _named(principal, namespace)
+    stores.records.delete_if(name.pk, name.sk, name.body)
 
 
 def check_extractors(extractors: Sequence[Body]) -> None:

@@ -176,8 +176,8 @@ def delete_object(stores: Stores, scope: Scope, bucket: Bucket, object_id: str) 
         raise NotFound(f"There is no object {object_id!r} in this bucket.", "It was deleted meanwhile.")
     for skip_duplicates in (False, True):
         claim = _claim(scope, bucket, thing, skip_duplicates)
-        if claim and (held := stores.records.get(*claim)) and held.body["object_id"] == object_id:
-            stores.records.delete(*claim)
+        if claim:
+            stores.records.delete_if(*claim, {"object_id": object_id})
     for ref in own_files(stores, scope, thing):
         stores.blobs.delete(ref)
     count(stores, scope, bucket.bucket_id, objects=-1, size_bytes=-thing.size_bytes)
@@ -308,7 +308,7 @@ def _holder(stores: Stores, scope: Scope, bucket_id: str, claim: tuple[str, str]
         return None
     found = objects_of(stores, scope, bucket_id, [held.body["object_id"]])
     if not found:
-        stores.records.delete(*claim)
+        stores.records.delete_if(*claim, held.body)
     return found[0] if found else None
 
 

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from typing import Any
 
-from core.errors import AlreadyExists, NotFound
+from core.errors import AlreadyExists, NotFound, StaleRecord
 from core.ids import new_id, now
 from core.names import check_name
 from core.noun import Noun
@@ -154,30 +154,48 @@ def change_key(stores: Stores, principal: Principal, email: str, key_name: str, 
         except AlreadyExists as error:
             raise AlreadyExists(f"{email} has a key {name!r}.", "Use another name.") from error
     record = stores.records.update(f"key#{key.key_hash}", "key", lambda body: _changed(body, fields))
+    if record is None:
+        _release(stores, key.changed(name=name))
+        raise _changed_meanwhile(key_name)
     if name != key_name:
-        stores.records.delete(principal.org_key("api_key", email), key_name)
-    return ApiKey.model_validate(record.body) if record else key
+        _release(stores, key)
+    return ApiKey.model_validate(record.body)
 
 
 def revoke_key(stores: Stores, principal: Principal, email: str, name: str) -> ApiKey:
-    """The key, of no use from now on; its name is free again."""
+    """The key, of no use from now on; its name is free again.
+
+    Raises:
+        StaleRecord: it was rotated meanwhile; then the new secret is still of use.
+    """
     key = get_key(stores, principal, email, name)
     revoked = {"status": "revoked", "revoked_at": now().isoformat(), "revoked_by": principal.user_id}
-    stores.records.update(f"key#{key.key_hash}", "key", lambda body: _changed(body, revoked))
-    stores.records.put_many(
-        [Entry(principal.org_key("revoked_key", email), key.key_id, {"key_hash": key.key_hash})],
-    )
-    stores.records.delete(principal.org_key("api_key", email), name)
+    record = stores.records.update(f"key#{key.key_hash}", "key", lambda body: _changed(body, revoked))
+    if record is None or not _release(stores, key):
+        raise _changed_meanwhile(name)
+    listed = Entry(principal.org_key("revoked_key", email), key.key_id, {"key_hash": key.key_hash})
+    stores.records.put_many([listed])
     return key.changed(**revoked)
 
 
 def rotate_key(stores: Stores, principal: Principal, email: str, name: str) -> tuple[ApiKey, ApiKey, str]:
-    """The key as it was, as it is with a new secret, and that secret; the old secret is of no use from now on."""
+    """The key as it was, as it is with a new secret, and that secret; the old secret is of no use from now on.
+
+    Raises:
+        StaleRecord: it was rotated or revoked by someone else at the same time.
+    """
     old = get_key(stores, principal, email, name)
     secret = _new_secret()
     key = old.changed(key_hash=_hash(secret), key_prefix=f"{secret[:9]}...", last_used_at=None)
     stores.records.create(_entry(key))
-    stores.records.put_many([_named(key)])
+    pointer = stores.records.get(principal.org_key("api_key", email), name)
+    try:
+        if pointer is None or pointer.body != _named(old).body:
+            raise _changed_meanwhile(name)
+        stores.records.replace(pointer, _named(key).body)
+    except StaleRecord:
+        stores.records.delete(f"key#{key.key_hash}", "key")
+        raise
     stores.records.delete(f"key#{old.key_hash}", "key")
     return old, key, secret
 
@@ -198,6 +216,16 @@ def _entry(key: ApiKey) -> Entry:
 def _named(key: ApiKey) -> Entry:
     owner = Principal(key.org_id, key.user_id, key.key_id)
     return Entry(owner.org_key("api_key", key.user_email), key.name, {"key_hash": key.key_hash})
+
+
+def _release(stores: Stores, key: ApiKey) -> bool:
+    """Free the key's name, unless another key has taken it."""
+    name = _named(key)
+    return stores.records.delete_if(name.pk, name.sk, name.body)
+
+
+def _changed_meanwhile(name: str) -> StaleRecord:
+    return StaleRecord(f"Key {name!r} was changed by someone else.", "Read it again and retry.")
 
 
 def _new_secret() -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from core.buckets import Bucket, delete_bucket_record, each_bucket
 from core.collections import delete_collection, list_collections
-from core.namespaces import Namespace
+from core.namespaces import Namespace, release_name
 from core.status import TaskStatus
 from core.stores import Stores
 from core.stores.records import chunks
@@ -46,7 +46,7 @@ def remove_namespace(stores: Stores, principal: Principal, namespace: Namespace)
     """Delete the namespace, its buckets, collections, plugins and retrievers; deployments end with their records."""
     scope = principal.scope(namespace.namespace_id)
     stores.records.delete(principal.org_key("namespace"), namespace.namespace_id)
-    stores.records.delete(principal.org_key("namespace_name"), namespace.namespace_name)
+    release_name(stores, principal, namespace)
     for bucket in list(each_bucket(stores, scope)):
         _delete(stores, _held(stores, scope, bucket.bucket_id))
     for collection in list_collections(stores, scope):

@@ -112,7 +112,7 @@ def delete_upload(stores: Stores, scope: Scope, bucket_id: str, upload_id: str, 
         size = upload.file_size_bytes or 0 if upload.status is TaskStatus.COMPLETED else 0
         _count(stores, scope, bucket_id, {upload.status.value: -1, "size_bytes": -size})
     if upload.file_hash:
-        stores.records.delete(scope.key("upload_hash", bucket_id), upload.file_hash)
+        stores.records.delete_if(scope.key("upload_hash", bucket_id), upload.file_hash, {"upload_id": upload_id})
     if with_file and upload.object_id is None:
         stores.blobs.delete(file_of(stores, upload))
 
@@ -270,7 +270,10 @@ def _deduplicated(stores: Stores, scope: Scope, upload: Upload) -> Upload:
     pointer = stores.records.get(scope.key("upload_hash", upload.bucket_id), upload.file_hash)
     if pointer is None:
         return upload
-    first = get_upload(stores, scope, upload.bucket_id, pointer.body["upload_id"])
+    first_record = stores.records.get(scope.key("upload", upload.bucket_id), pointer.body["upload_id"])
+    if first_record is None:
+        return upload
+    first = Upload.model_validate(first_record.body)
     return upload.changed(
         status=TaskStatus.COMPLETED,
         is_duplicate=True,

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from itertools import count
+from threading import Lock
+from typing import Any
 
 import pytest
 from moto import mock_aws
@@ -45,7 +47,23 @@ def moto_stores(moto_clients: Stores) -> Stores:
     for bucket in (settings.plugin_bucket, settings.object_bucket):
         blobs.create_bucket(Bucket=bucket)
     queues.create_queue(QueueName=settings.jobs_queue)
-    return Stores(settings, Records(records, settings.table_name), Blobs(blobs), Queues(queues))
+    return Stores(settings, Records(OneAtATime(records), settings.table_name), Blobs(blobs), Queues(queues))
+
+
+class OneAtATime:
+    """A client whose calls wait for each other: moto's tables lose writes when threads call at once."""
+
+    def __init__(self, client: Any) -> None:
+        self._client, self._lock = client, Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._client, name)
+
+        def called(**request: Any) -> Any:
+            with self._lock:
+                return call(**request)
+
+        return called
 
 
 def _key(partition: str, sort: str) -> list[dict[str, str]]:

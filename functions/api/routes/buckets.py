@@ -5,11 +5,9 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.buckets import Bucket, change_bucket, counts_of, create_bucket, each_bucket, find_bucket
+from core.buckets import Bucket, Counts, change_bucket, counts_of, create_bucket, each_bucket, find_bucket, find_counted
 from core.paging import Paging, Selection, page_of
 from core.removal import remove_bucket
-from core.stores import Stores
-from core.tenancy import Scope
 from functions.api.deps import (
     Answer,
     Body,
@@ -93,7 +91,7 @@ class ListBuckets(PagedBody):
 def create(stores: StoresOf, scope: WriteScope, body: CreateBucket) -> Answer:
     name = either(body.bucket_name, body.name, "bucket_name", "name")
     bucket = create_bucket(stores, scope, name, **given(body, without=("bucket_name", "name")))
-    return Answer(shown(stores, scope, bucket))
+    return Answer(shown(bucket, Counts()))
 
 
 @scoped.post("/list")
@@ -102,20 +100,21 @@ def list_post(stores: StoresOf, scope: ReadScope, body: ListBuckets | None = Non
     selection = Selection.parse(body.filters, search=body.search, sort=body.sort, case_sensitive=body.case_sensitive)
     found = selection.of((bucket.body() for bucket in each_bucket(stores, scope)), SEARCHED)
     page, pagination = page_of(found, body.paging(Paging()))
-    results = [shown(stores, scope, Bucket.model_validate(b)) for b in page]
+    results = [shown(Bucket.model_validate(b), counts_of(stores, scope, b["bucket_id"])) for b in page]
     return Answer({"results": results, "total_count": len(found), "pagination": pagination})
 
 
 @scoped.get("/{bucket_identifier}")
 def get(stores: StoresOf, scope: ReadScope, bucket_identifier: str) -> Answer:
-    return Answer(shown(stores, scope, find_bucket(stores, scope, bucket_identifier)))
+    return Answer(shown(*find_counted(stores, scope, bucket_identifier)))
 
 
 @scoped.patch("/{bucket_identifier}")
 @scoped.put("/{bucket_identifier}")
 def change(stores: StoresOf, scope: WriteScope, bucket_identifier: str, body: ChangeBucket) -> Answer:
     bucket = find_bucket(stores, scope, bucket_identifier)
-    return Answer(shown(stores, scope, change_bucket(stores, scope, bucket, **given(body))))
+    changed = change_bucket(stores, scope, bucket, **given(body))
+    return Answer(shown(changed, counts_of(stores, scope, changed.bucket_id)))
 
 
 @scoped.delete("/{bucket_identifier}")
@@ -126,9 +125,8 @@ def delete(stores: StoresOf, scope: DeleteScope, bucket_identifier: str) -> Answ
     return Answer(told | {"task_id": task.task_id, "status": task.status})
 
 
-def shown(stores: Stores, scope: Scope, bucket: Bucket) -> dict[str, Any]:
+def shown(bucket: Bucket, counts: Counts) -> dict[str, Any]:
     """BucketResponse."""
-    counts = counts_of(stores, scope, bucket.bucket_id)
     return bucket.body() | {
         "object_count": counts.objects,
         "total_size_bytes": counts.size_bytes,

@@ -107,3 +107,15 @@ def items(stores: Stores) -> list[dict[str, Any]]:
     """Every item of the table."""
     found: list[dict[str, Any]] = stores.records._client.scan(TableName=stores.settings.table_name)["Items"]
     return found
+
+
+def test_a_name_that_moves_to_another_bucket_is_followed_at_once(api: Api) -> None:
+    first = api.ok("POST", "/v1/buckets", {"name": "docs"})
+    assert api.ok("GET", "/v1/buckets/docs")["bucket_id"] == first["bucket_id"]
+    api.ok("PATCH", "/v1/buckets/docs", {"bucket_name": "old"})
+    second = api.ok("POST", "/v1/buckets", {"name": "docs"})
+
+    assert api.ok("GET", "/v1/buckets/docs")["bucket_id"] == second["bucket_id"]
+    assert api.ok("GET", "/v1/buckets/old")["bucket_id"] == first["bucket_id"]
+    api.ok("DELETE", "/v1/buckets/docs")
+    api.fails(404, "GET", "/v1/buckets/docs")
