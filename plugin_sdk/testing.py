@@ -1,89 +1,28 @@
 """Checking a plugin on the author's machine, in the host that runs it in production: layout, scan, manifest, pipeline,
 a run over sample data, realtime."""
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from plugin_sdk.archives import collect
 from plugin_sdk.assets import AssetUnavailable, read_directly
+from plugin_sdk.check_report import Check, CheckFailed, CheckReport, ScanRejected
 from plugin_sdk.errors import HostFailed, PlatformError, PluginRaised
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host import HostSettings, PluginHost, Zygote
 from plugin_sdk.local_host import local_host_settings
 from plugin_sdk.manifest import Manifest
-from plugin_sdk.samples import Record, find_sample, path_of, sample_request, sample_rows
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from plugin_sdk.scanner import Report
+from plugin_sdk.outcomes import KILLED_FOR_MEMORY
+from plugin_sdk.sample_records import Record
+from plugin_sdk.sample_tables import to_records, to_table
+from plugin_sdk.samples import find_sample, path_of, sample_request, sample_rows
 
 CHECKS = ("layout", "scan", "manifest", "pipeline", "run", "realtime")
 REQUIRED = ("manifest.py", "pipeline.py")
-
-
-class CheckFailed(PlatformError):
-    """A check found something that no other error says."""
-
-    code = "check_failed"
-
-
-class ScanRejected(PlatformError):
-    """The security scan found what may not come in; `body` is the API's answer to the same."""
-
-    code = "scan_rejected"
-
-    def __init__(self, report: "Report") -> None:
-        lines = [f"{v.file}:{v.line}:{v.column}: {v.message}" for v in report.violations]
-        super().__init__(
-            "Security scan failed: " + "; ".join(lines) + ".", "Run 'mixpeek plugin scan' for the reasons."
-        )
-        self.args = (report,)
-        self.body = {"detail": "Security scan failed", "violations": [v.as_dict() for v in report.violations]}
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at."""
-
-    name: str
-    passed: bool
-    message: str
-
-
-@dataclass(slots=True)
-class CheckReport:
-    """All checks of one plugin, and what its run gave."""
-
-    checks: list[Check] = field(default_factory=list)
-    documents: list[Record] = field(default_factory=list)
-    failed_documents: list[Record] = field(default_factory=list)
-    error: str | None = None
-    logs: str = ""
-    timings: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def passed(self) -> bool:
-        """Whether every check passed."""
-        return all(check.passed for check in self.checks)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The object that `plugin test --format json` prints."""
-        return {
-            "passed": self.passed,
-            "checks": [{"name": c.name, "passed": c.passed, "message": c.message} for c in self.checks],
-            "documents": self.documents,
-            "failed_documents": self.failed_documents,
-            "error": self.error,
-            "logs": self.logs,
-            "timings": self.timings,
-        }
 
 
 def check_plugin(
@@ -208,8 +147,8 @@ class _Run:
         """Run the steps over the sample."""
         self._sample = self._sample or find_sample(self.folder)
         self._rows = sample_rows(self._known(), self._sample)
-        result = host.run(_table(self._rows))
-        self.report.documents = _documents(result.table)
+        result = host.run(to_table(self._rows))
+        self.report.documents = to_records(result.table)
         self.report.failed_documents = [
             {"row": f.row, "step": f.step, "column": f.column, "reason": f.reason} for f in result.failures
         ]
@@ -248,13 +187,10 @@ class _Run:
 
     def _asset(self, url: str) -> bytes:
         """Files beside the sample and web addresses: what the plugin would get of its own tenant."""
+        sample = self._sample or self.folder
+        beside = sample if sample.is_dir() else sample.parent
         if url.startswith("file:"):
-            base = (
-                self._sample
-                if self._sample is not None and self._sample.is_dir()
-                else (self._sample or self.folder).parent
-            )
-            if not path_of(url).resolve().is_relative_to(base):
+            if not path_of(url).resolve().is_relative_to(beside.resolve()):
                 raise AssetUnavailable(f"{url} is not part of the sample data.", "Put the file beside the sample.")
         elif not url.startswith(("http://", "https://")):
             raise AssetUnavailable(f"{url} can't be read in a local run.", "Use files beside the sample.")
@@ -270,7 +206,9 @@ class _Run:
         if isinstance(error, PluginRaised) and error.traceback:
             self.report.logs += f"{error.traceback}\n"
         if isinstance(error, CheckFailed) and self.report.failed_documents:
-            self.report.error = None  # the rows tell
+            reasons = [str(failed["reason"]) for failed in self.report.failed_documents]
+            killed = any(reason.startswith(KILLED_FOR_MEMORY) for reason in reasons)
+            self.report.error = KILLED_FOR_MEMORY if killed else None  # for all else the rows tell
 
 
 def _layout(folder: Path) -> str:
@@ -303,47 +241,6 @@ def _default_params(manifest: Manifest) -> dict[str, Any]:
         if isinstance(properties.get(key), dict) and properties[key].get("examples")
     }
     return manifest.validate_params(given)
-
-
-def _table(rows: list[Record]) -> "pa.Table":
-    """The rows as a batch carries them: native columns where the values have one type, JSON texts else."""
-    import pyarrow as pa
-
-    fields, arrays = [], []
-    for name in dict.fromkeys(name for row in rows for name in row):
-        array, metadata = _column([row.get(name) for row in rows])
-        fields.append(pa.field(name, array.type, metadata=metadata))
-        arrays.append(array)
-    return pa.table(arrays, schema=pa.schema(fields))
-
-
-def _column(values: list[Any]) -> tuple["pa.Array", dict[bytes, bytes] | None]:
-    import pyarrow as pa
-
-    if all(value is None for value in values):
-        return pa.nulls(len(values), pa.string()), None
-    if not any(isinstance(value, dict) for value in values):
-        try:
-            return pa.array(values), None
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
-            pass
-    texts = [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
-    return pa.array(texts, pa.string()), {b"openpeek": b"json"}
-
-
-def _documents(table: "pa.Table") -> list[Record]:
-    """The rows as JSON has them: JSON columns read, numbers that JSON has no word for as null."""
-    columns = {
-        f.name: [None if v is None else json.loads(v) for v in table[f.name].to_pylist()]
-        if (f.metadata or {}).get(b"openpeek") == b"json"
-        else [_finite(v) for v in table[f.name].to_pylist()]
-        for f in table.schema
-    }
-    return [{name: values[i] for name, values in columns.items()} for i in range(table.num_rows)]
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _check_vector(manifest: Manifest, name: str, dim: int, answer: Record) -> bool:

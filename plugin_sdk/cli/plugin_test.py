@@ -14,7 +14,7 @@ from plugin_sdk.errors import PlatformError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from plugin_sdk.testing import Check, CheckReport
+    from plugin_sdk.check_report import Check, CheckReport
 
 SHOWN_DOCUMENTS = 3
 SHOWN_FAILURES = 10

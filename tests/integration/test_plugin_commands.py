@@ -188,6 +188,24 @@ def test_one_bad_row_does_not_sink_the_others(tmp_path):
     assert [(f["row"], "no twos" in f["reason"]) for f in report["failed_documents"]] == [(1, True)]
 
 
+def test_plugin_reads_files_beside_its_sample_and_no_others(tmp_path):
+    body = (
+        "from shared.plugins.sdk import open_asset\n"
+        "        batch['size'] = [len(open_asset(url).read()) for url in batch['data']]\n        " + GOOD
+    )
+    (tmp_path / "secret.bin").write_bytes(b"\x00secret")
+    folder = plugin(tmp_path / "p", body, **{"tests/sample.jsonl": '{"file": "a.bin"}\n'})
+    (folder / "tests" / "a.bin").write_bytes(b"\x00\xff\x00")
+
+    allowed, code = report_of(folder)
+    (folder / "tests" / "sample.jsonl").write_text(json.dumps({"file": (tmp_path / "secret.bin").as_uri()}))
+    refused, refused_code = report_of(folder)
+
+    assert (code, allowed["documents"][0]["size"]) == (0, 3)
+    assert refused_code == 1
+    assert "is not part of the sample data" in str(refused["failed_documents"])
+
+
 def test_what_the_plugin_prints_is_in_the_logs_and_not_on_stdout(tmp_path):
     report, code = report_of(plugin(tmp_path / "p", "print('hello from the plugin')\n        " + GOOD))
 

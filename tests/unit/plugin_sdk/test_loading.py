@@ -213,3 +213,35 @@ def test_plugins_see_the_same_classes_as_the_platform(load):
     plugin = load({"pipeline.py": "from engine.plugins.extractors.pipeline import StepDefinition\n"})
 
     assert plugin.module("pipeline").StepDefinition is pipeline.StepDefinition
+
+
+def test_builtin_services_compose_as_documented(load):
+    built = steps_of(
+        load,
+        """
+        from engine.inference.openai.whisper_api.services import WhisperConfig, WhisperTranscriptionBatch
+        from engine.inference.intfloat.multilingual_e5_large_instruct.services import E5Config, E5TextEmbeddingBatch
+        from engine.plugins.extractors.pipeline import (
+            PipelineDefinition, ResourceType, RowCondition, StepDefinition, build_pipeline_steps
+        )
+
+        def build_steps(extractor_request, **kwargs):
+            steps = [
+                StepDefinition(
+                    service_class=WhisperTranscriptionBatch,
+                    resource_type=ResourceType.API,
+                    config=WhisperConfig(output_column_name="transcription"),
+                    condition=RowCondition.IS_AUDIO,
+                ),
+                StepDefinition(
+                    service_class=E5TextEmbeddingBatch,
+                    resource_type=ResourceType.CPU,
+                    config=E5Config(text_column="transcription", output_column_name="embedding"),
+                ),
+            ]
+            return {"steps": build_pipeline_steps(PipelineDefinition(name="transcribe_embed", version="v1", steps=steps))}
+        """,
+    )
+
+    assert [step.label for step in built.steps] == ["WhisperTranscriptionBatch", "E5TextEmbeddingBatch"]
+    assert [step.resource_type.value for step in built.steps] == ["API", "CPU"]

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from plugin_sdk.manifest import Manifest
-from plugin_sdk.samples import BadSample, find_sample, read_records, sample_request, sample_rows
+from plugin_sdk.sample_records import BadSample, read_records
+from plugin_sdk.samples import find_sample, sample_request, sample_rows
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
