@@ -229,7 +229,7 @@ def shown(batch: Batch, ids: list[str] | None) -> dict[str, Any]:
     running = batch.status in (TaskStatus.PENDING, TaskStatus.PROCESSING)
     tiers = [tier["collection_ids"] for tier in batch.tier_tasks] or None
     return (
-        batch.body()
+        batch.model_dump(mode="json", exclude={"chunks"})
         | ({"object_ids": ids} if ids is not None else {})
         | {"current_tier": 0 if running else None, "total_tiers": 1, "dag_tiers": tiers}
     )
