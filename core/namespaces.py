@@ -2,15 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from core.builtins import BUILTINS
 from core.errors import AlreadyExists, InvalidRequest, NotFound
+from core.expiring import Expiring
 from core.ids import new_id
 from core.names import check_name
 from core.noun import Noun
 from core.stores import Stores
-from core.stores.records import Body, Entry
+from core.stores.records import Body, Entry, Records
 from core.tenancy import Principal
+
+REMEMBERED_S = 60.0
+_ids: WeakKeyDictionary[Records, Expiring[tuple[str, str], str]] = WeakKeyDictionary()
 
 
 class Namespace(Noun):
@@ -45,13 +50,12 @@ def find_namespace(stores: Stores, principal: Principal, identifier: str) -> Nam
     Raises:
         NotFound: the organization has none, or the key may not enter it.
     """
-    namespace = _by_id(stores, principal, identifier) or _by_name(stores, principal, identifier)
-    hidden = namespace and principal.namespaces is not None and namespace.namespace_id not in principal.namespaces
-    if namespace is None or hidden:
-        raise NotFound(
-            f"There is no namespace {identifier[:100]!r}.", "List your namespaces to see their names and ids."
-        )
-    return namespace
+    for namespace_id in _candidates(stores, principal, identifier):
+        record = stores.records.get(principal.org_key("namespace"), namespace_id)
+        entered = principal.namespaces is None or namespace_id in principal.namespaces
+        if record and entered and identifier in (namespace_id, record.body["namespace_name"]):
+            return Namespace.model_validate(record.body)
+    raise NotFound(f"There is no namespace {identifier[:100]!r}.", "List your namespaces to see their names and ids.")
 
 
 def each_namespace(stores: Stores, principal: Principal) -> Iterator[Namespace]:
@@ -125,18 +129,21 @@ def _taken(name: str) -> AlreadyExists:
     return AlreadyExists(f"Your organization has a namespace {name!r}.", "Use another name, or that namespace.")
 
 
-def _by_id(stores: Stores, principal: Principal, identifier: str) -> Namespace | None:
-    if not identifier.startswith("ns_") or len(identifier) > 128:
-        return None
-    record = stores.records.get(principal.org_key("namespace"), identifier)
-    return Namespace.model_validate(record.body) if record else None
+def _candidates(stores: Stores, principal: Principal, identifier: str) -> Iterator[str]:
+    """Ids that the identifier may mean: itself, what its name meant lately, what its name means now.
 
-
-def _by_name(stores: Stores, principal: Principal, identifier: str) -> Namespace | None:
+    What a name meant lately is only tried: the namespace's own record says whether it has that name still.
+    """
     if not identifier or len(identifier) > 128:
-        return None
-    pointer = stores.records.get(principal.org_key("namespace_name"), identifier)
-    return _by_id(stores, principal, pointer.body["namespace_id"]) if pointer else None
+        return
+    if identifier.startswith("ns_"):
+        yield identifier
+    ids = _ids.setdefault(stores.records, Expiring(REMEMBERED_S))
+    place = (principal.org_key("namespace_name"), identifier)
+    if lately := ids.get(place):
+        yield lately
+    if pointer := stores.records.get(*place):
+        yield ids.put(place, pointer.body["namespace_id"])
 
 
 def _entry(principal: Principal, namespace: Namespace) -> Entry:

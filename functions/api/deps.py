@@ -1,6 +1,6 @@
 """What routes ask for: the stores, who calls, the namespace that is meant, paging, and strict bodies."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import Annotated, Any, TypeVar
 
 import orjson
@@ -8,6 +8,7 @@ from fastapi import Depends, Header, Query, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 
 from core import access
 from core.errors import InvalidRequest
@@ -16,6 +17,8 @@ from core.stores import Stores
 from core.tenancy import Principal, Scope
 
 T = TypeVar("T")
+MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_FORM_BYTES = 512 * 1024 * 1024  # a plugin's archive, which goes to disk as it comes
 
 
 class Body(BaseModel):
@@ -31,7 +34,16 @@ class OpenBody(BaseModel):
 
 
 class JsonRequest(Request):
-    """A request whose JSON is parsed by orjson: no NaN, no lone surrogates, no endless nesting."""
+    """A request whose JSON is parsed by orjson: no NaN, no lone surrogates, no endless nesting, and only so long."""
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        is_form = self.headers.get("content-type", "").startswith("multipart/")
+        length, limit = 0, MAX_FORM_BYTES if is_form else MAX_BODY_BYTES
+        async for chunk in super().stream():
+            length += len(chunk)
+            if length > limit:
+                raise HTTPException(413, f"The body has more than {limit} bytes. Send it in parts.")
+            yield chunk
 
     async def json(self) -> Any:
         return orjson.loads(await self.body())

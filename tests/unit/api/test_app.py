@@ -1,0 +1,79 @@
+"""The app as a whole: its OpenAPI page, its limits, and the same answers behind Lambda."""
+
+import json
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from mangum import Mangum
+
+from functions.api import app as module
+from functions.api.deps import MAX_BODY_BYTES
+from tests.contract.schemas import contract
+from tests.unit.api.conftest import Api
+
+MINE = ("health", "namespaces", "buckets", "objects", "uploads", "api-keys", "tasks")
+
+
+def test_openapi_lists_the_routes_of_the_contract_with_their_parameters(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+
+    for path, methods in contract()["paths"].items():
+        for method, operation in methods.items():
+            if isinstance(operation, dict) and set(operation.get("tags", [])) & set(MINE):
+                found = paths.get(_same(path, paths), {}).get(method)
+                assert found, f"{method} {path} is not served"
+                declared = {p["name"] for p in found.get("parameters", []) if p["in"] == "path"}
+                assert declared == set(_parameters(_same(path, paths))), path
+
+
+def test_body_over_the_limit_is_refused(client: TestClient, api: Api) -> None:
+    headers = {"Authorization": f"Bearer {api.secret}", "Content-Type": "application/json"}
+
+    answer = client.post("/v1/namespaces", content=b" " * (MAX_BODY_BYTES + 1), headers=headers)
+
+    assert answer.status_code == 413
+    assert answer.json()["success"] is False
+
+
+def test_lambda_answers_an_api_gateway_event(app: FastAPI, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_lambda", lambda: Mangum(app, lifespan="off"))
+
+    answer = module.handler(event("GET", "/v1/namespaces/demo", api.secret), Context())
+    refused = module.handler(event("GET", "/v1/namespaces/demo", "sk_no"), Context())
+
+    assert (answer["statusCode"], json.loads(answer["body"])["namespace_name"]) == (200, "demo")
+    assert (refused["statusCode"], refused["headers"]["www-authenticate"]) == (401, "Bearer")
+
+
+class Context:
+    """What Lambda gives a handler; the app reads nothing of it."""
+
+    aws_request_id = "1"
+
+
+def event(method: str, path: str, secret: str) -> dict[str, Any]:
+    """An API Gateway HTTP event, format 2.0."""
+    return {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"authorization": f"Bearer {secret}", "host": "api"},
+        "requestContext": {
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"},
+            "stage": "$default",
+        },
+        "isBase64Encoded": False,
+    }
+
+
+def _same(path: str, paths: dict[str, Any]) -> str:
+    """Our spelling of a contract's path: parameters may have other names."""
+    shape = [p if "{" not in p else "{}" for p in path.split("/")]
+    return next((o for o in paths if [p if "{" not in p else "{}" for p in o.split("/")] == shape), path)
+
+
+def _parameters(path: str) -> list[str]:
+    return [p.strip("{}") for p in path.split("/") if p.startswith("{")]
