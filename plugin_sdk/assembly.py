@@ -11,7 +11,17 @@ import pandas as pd
 
 from plugin_sdk.columns import same_values
 from plugin_sdk.outcomes import LINEAGE, RowFailure
-from plugin_sdk.rows import Positions, Unidentified, document_names, identify, renumbered, same_memory
+from plugin_sdk.rows import (
+    Columns,
+    Positions,
+    Unidentified,
+    columns_of,
+    document_names,
+    identify,
+    in_place,
+    renumbered,
+    same_memory,
+)
 
 MAX_NAME = 1000
 Mask = npt.NDArray[np.bool_]
@@ -59,14 +69,15 @@ class Rows:
     written: dict[str, Written] = field(default_factory=dict)
     steps: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     nested: dict[str, list[Any]] = field(default_factory=dict)
+    _columns: Columns | None = None
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> "Rows":
         """A partition before its first step."""
         here = frame.reset_index(drop=True)
         count = len(here)
-        nested = [name for name, array in zip(here.columns, _arrays(here), strict=True) if array.dtype == object]
-        before = {name: copy.deepcopy(here[name].tolist()) for name in nested}
+        columns = columns_of(here)
+        before = {name: copy.deepcopy(list(array)) for name, array in columns.items() if array.dtype == object}
         return cls(here, np.arange(count), np.zeros(count, np.int64), here, {}, np.zeros(count, np.int64), before)
 
     def batch(self, positions: Positions) -> pd.DataFrame:
@@ -80,6 +91,14 @@ class Rows:
             cut = self.frame.take(positions)
         cut.index = pd.RangeIndex(count)
         return cut
+
+    def columns(self, given: pd.DataFrame) -> Columns:
+        """The columns of a batch."""
+        if given is not self.frame:
+            return columns_of(given)
+        if self._columns is None:
+            self._columns = columns_of(given)
+        return self._columns
 
     def names(self, positions: Positions) -> list[str | None]:
         """The document ids of the rows at `positions`."""
@@ -109,16 +128,17 @@ def piece_of(returned: Any, given: pd.DataFrame, positions: Positions, rows: Row
     """
     if not isinstance(returned, pd.DataFrame):
         raise BrokenRule(f"{_kind(returned)}, a pandas.DataFrame is expected: return the batch")
-    _check_names(returned)
+    before, after = rows.columns(given), columns_of(returned)
+    _check_names(after, returned)
     try:
-        local = identify(given, returned)
+        local = identify(before, after, len(given), returned.index)
     except Unidentified as error:
         raise BrokenRule(f"{error}: keep the column document_id", whole=True) from None
-    changed, lineage_changed = _changed(given, returned, local)
+    changed, lineage_changed = _changed(before, after, local)
     gone: frozenset[str] = frozenset()
-    if any(name in given.columns for name in returned.columns):
-        gone = frozenset(name for name in rows.written if name not in returned.columns)
-    if _in_place(local, len(given)):
+    if not before.keys().isdisjoint(after):
+        gone = frozenset(name for name in rows.written if name not in after)
+    if local is None:
         return Piece(returned, positions, changed, 0, gone, lineage_changed)
     return Piece(returned, positions[local], changed, len(positions) - len(np.unique(local)), gone)
 
@@ -129,7 +149,7 @@ def joined(rows: Rows, pieces: Sequence[Piece], selected: Positions, step: str, 
     Rows at `selected` positions that no piece has are gone: dropped by the processor, or failed.
     """
     count = len(rows.frame)
-    if len(pieces) == 1 and _in_place(pieces[0].source, count) and not pieces[0].gone:
+    if len(pieces) == 1 and in_place(pieces[0].source, count) and not pieces[0].gone:
         return _extended(rows, pieces[0], step, is_step)
     unseen = np.ones(count, bool)
     unseen[selected] = False
@@ -138,7 +158,7 @@ def joined(rows: Rows, pieces: Sequence[Piece], selected: Positions, step: str, 
     order = np.argsort(source, kind="stable")
     in_order = bool((order == np.arange(len(order))).all())
     taken = source if in_order else source[order]
-    same = _in_place(taken, count)
+    same = in_place(taken, count)
     processed = ~unseen[taken]
 
     frame = rows.frame if same else rows.frame.take(taken)
@@ -160,6 +180,7 @@ def joined(rows: Rows, pieces: Sequence[Piece], selected: Positions, step: str, 
 def _extended(rows: Rows, piece: Piece, step: str, is_step: bool) -> Rows:
     """The partition after a step that had all rows at once, and returned them as they were with more columns."""
     if piece.changed:
+        rows._columns = None
         processed = np.ones(len(rows.frame), bool)
         rows.written |= {name: Written(step, processed) for name in piece.changed}
         rows.frame = _with(rows.frame, piece)
@@ -178,10 +199,6 @@ def _with(frame: pd.DataFrame, piece: Piece) -> pd.DataFrame:
         if name not in piece.changed:
             after[name] = frame[name]
     return after[[*frame.columns, *(name for name in after.columns if name not in frame.columns)]]
-
-
-def _in_place(positions: Positions, count: int) -> bool:
-    return len(positions) == count and bool((positions == np.arange(count)).all())
 
 
 def _name_added(rows: Rows, taken: Positions) -> None:
@@ -231,36 +248,29 @@ def _remove_gone(frame: pd.DataFrame, written: dict[str, Written], pieces: Seque
             written[name].processed = written[name].processed & ~processed
 
 
-def _check_names(returned: pd.DataFrame) -> None:
-    for name in returned.columns:
+def _check_names(columns: Columns, returned: pd.DataFrame) -> None:
+    for name in columns:
         if not isinstance(name, str):
             raise BrokenRule(f"a column named {name!r}, names are texts: give each column a name")
         if not name.isprintable() or len(name) > MAX_NAME:
             raise BrokenRule(f"a column named {name[:80]!r}: use up to {MAX_NAME} printable characters")
-    if len(set(returned.columns)) < len(returned.columns):
+    if len(columns) < returned.shape[1]:
         twice = returned.columns[returned.columns.duplicated()][0]
         raise BrokenRule(f"two columns named '{twice}': keep one")
 
 
-def _changed(given: pd.DataFrame, returned: pd.DataFrame, local: Positions) -> tuple[list[str], bool]:
+def _changed(before: Columns, after: Columns, local: Positions | None) -> tuple[list[str], bool]:
     """The returned columns that are new or hold other values than the rows that they come from; is one lineage?"""
-    same_rows = _in_place(local, len(given))
-    before = dict(zip(given.columns, _arrays(given), strict=True))
     changed = []
-    for name, array in zip(returned.columns, _arrays(returned), strict=True):
+    for name, array in after.items():
         if name not in before:
             changed.append(name)
-        elif not (same_rows and same_memory(before[name], array)):
-            expected = given[name] if same_rows else given[name].take(local)
-            if not same_values(expected, returned[name]):
+        elif local is not None or not same_memory(before[name], array):
+            expected = before[name] if local is None else before[name].take(local)
+            if not same_values(pd.Series(expected, copy=False), pd.Series(array, copy=False)):
                 changed.append(name)
     owned = [name for name in changed if name not in LINEAGE or name not in before]
     return owned, len(owned) < len(changed)
-
-
-def _arrays(frame: pd.DataFrame) -> list[Any]:
-    """Each column's array, without a Series around it."""
-    return [frame._mgr.iget_values(i) for i in range(frame.shape[1])]
 
 
 def _kind(value: Any) -> str:

@@ -43,7 +43,10 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     for name in table.column_names:
         if _nested(table.schema.field(name)):
             frame[name] = pd.Series(_values(table[name], table.schema.field(name)), dtype=object)
-    return frame[table.column_names] if len(plain) < table.num_columns else frame
+    if len(plain) < table.num_columns:
+        frame = frame[table.column_names]
+    frame.columns = pd.Index(table.column_names, dtype=object)  # an index of Arrow texts is slow at every look-up
+    return frame
 
 
 def encode_as(values: "pd.Series[Any]", kind: pa.DataType | None) -> Encoded:

@@ -6,37 +6,53 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pandas.arrays import NumpyExtensionArray
 
 Positions = npt.NDArray[np.int64]
+Columns = dict[str, Any]
+"""Arrays, of pandas or numpy, by name."""
 
 
 class Unidentified(ValueError):
     """The returned rows cannot be told apart; the text says why."""
 
 
-def identify(given: pd.DataFrame, returned: pd.DataFrame) -> Positions:
-    """For each returned row, the position of the row of `given` that it comes from.
+def columns_of(frame: pd.DataFrame) -> Columns:
+    """Each column's array by its name, without the cost of a Series around it."""
+    return dict(zip(frame.columns.tolist(), (frame._mgr.iget_values(i) for i in range(frame.shape[1])), strict=True))
+
+
+def identify(given: Columns, returned: Columns, count: int, index: pd.Index) -> Positions | None:
+    """For each returned row, the position of the row of the batch that it comes from; None when all are in place.
 
     By `document_id`, else by index, else by position when the count is equal, else by `blob_id`.
+
+    Args:
+        given: the columns of the batch, which has `count` rows, numbered from 0.
+        returned: the columns that came back, with `index`.
 
     Raises:
         Unidentified: none of these tells.
     """
+    same_count = len(index) == count
+    if same_count and "document_id" in returned and same_memory(given.get("document_id"), returned["document_id"]):
+        return None
     found = _by_column(given, returned, "document_id")
     if found is None:
-        found = _by_index(given, returned)
-    if found is None and len(returned) == len(given):
-        found = np.arange(len(given))
+        found = _by_index(index, count)
+    if found is None and same_count:
+        return None
     if found is None:
         found = _by_column(given, returned, "blob_id")
     if found is None:
-        found = _first_rows(given, returned)
+        found = _first_rows(given, returned, len(index))
     if found is None:
-        raise Unidentified(
-            f"{len(returned)} rows for {len(given)} without document_id, so that they cannot be told apart"
-        )
-    return found
+        raise Unidentified(f"{len(index)} rows for {count} without document_id, so that they cannot be told apart")
+    return None if in_place(found, count) else found
+
+
+def in_place(positions: Positions, count: int) -> bool:
+    """Whether these are all of `count` rows, in order."""
+    return len(positions) == count and bool((positions == np.arange(count)).all())
 
 
 def document_names(ids: Iterable[str | None], ordinals: Positions) -> list[str | None]:
@@ -53,36 +69,31 @@ def renumbered(origin: Positions, ordinal: Positions, expanded: Positions) -> Po
     return np.where(np.isin(origin, expanded), counts, ordinal)
 
 
-def _by_column(given: pd.DataFrame, returned: pd.DataFrame, column: str) -> Positions | None:
-    if column not in given.columns or column not in returned.columns:
+def _by_column(given: Columns, returned: Columns, column: str) -> Positions | None:
+    if column not in given or column not in returned:
         return None
-    before, after = given[column], returned[column]
-    if same_memory(before.array, after.array):
-        return np.arange(len(given))
-    known = pd.Index(before.to_numpy(dtype=object))
+    known = pd.Index(np.asarray(given[column], dtype=object))
     if not known.is_unique or known.hasnans:
         return None
-    found = known.get_indexer(pd.Index(after.to_numpy(dtype=object)))
+    found = known.get_indexer(pd.Index(np.asarray(returned[column], dtype=object)))
     return None if (found < 0).any() else found.astype(np.int64)
 
 
-def _by_index(given: pd.DataFrame, returned: pd.DataFrame) -> Positions | None:
+def _by_index(index: pd.Index, count: int) -> Positions | None:
     """By labels, unless they are a fresh 0, 1, 2, … that says nothing on which rows are left."""
-    index = returned.index
-    if _fresh(index) and len(index) != len(given):
+    if _fresh(index) and len(index) != count:
         return np.empty(0, np.int64) if len(index) == 0 else None
-    if not pd.api.types.is_integer_dtype(index.dtype) or isinstance(index, pd.MultiIndex):
+    if isinstance(index, pd.MultiIndex) or not pd.api.types.is_integer_dtype(index.dtype):
         return None
     labels = index.to_numpy().astype(np.int64)
-    return labels if ((labels >= 0) & (labels < len(given))).all() else None
+    return labels if ((labels >= 0) & (labels < count)).all() else None
 
 
-def _first_rows(given: pd.DataFrame, returned: pd.DataFrame) -> Positions | None:
+def _first_rows(given: Columns, returned: Columns, left: int) -> Positions | None:
     """The first rows, where a column that came along proves it."""
     for column in ("object_id", "data"):
-        if column in given.columns and column in returned.columns and len(returned) < len(given):
-            head = given[column].iloc[: len(returned)].to_list()
-            return np.arange(len(returned)) if head == returned[column].to_list() else None
+        if column in given and column in returned and left < len(given[column]):
+            return np.arange(left) if list(given[column][:left]) == list(returned[column]) else None
     return None
 
 
@@ -90,10 +101,6 @@ def same_memory(a: Any, b: Any) -> bool:
     """Whether two columns' arrays are views of the same values; False may also mean that it is not known."""
     if a is b:
         return True
-    if isinstance(a, NumpyExtensionArray):
-        a = a.to_numpy()
-    if isinstance(b, NumpyExtensionArray):
-        b = b.to_numpy()
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         return len(a) == len(b) and a.dtype == b.dtype and _address(a) == _address(b) and a.strides == b.strides
     return a.__class__ is b.__class__ and getattr(a, "_pa_array", 0) is getattr(b, "_pa_array", 1)

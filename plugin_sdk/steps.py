@@ -27,6 +27,9 @@ from plugin_sdk.writing import write
 MAX_ALIKE = 32
 """After so many rows that failed one by one in the same way, and none that passed, a failing batch is not halved."""
 
+MAX_IN_FLIGHT = 64
+"""Batches of one step at once, whatever it asks for."""
+
 MAX_REASON = 2000
 MAX_TRACEBACK = 8000
 
@@ -87,7 +90,7 @@ class Step:
     @property
     def threads(self) -> int:
         """Batches in flight at once: more than one only where a step waits for others, as API steps do."""
-        return self.max_concurrency if self.resource_type is ResourceType.API else 1
+        return min(self.max_concurrency, MAX_IN_FLIGHT) if self.resource_type is ResourceType.API else 1
 
     @property
     def is_built(self) -> bool:
@@ -107,10 +110,9 @@ class Step:
             return np.ones(len(frame), bool)
         if "mime_type" not in frame.columns:
             return np.zeros(len(frame), bool)
-        kinds = pa.chunked_array([pa.array(frame["mime_type"], from_pandas=True)]).combine_chunks().dictionary_encode()
-        fits = np.array([self.condition.matches(str(kind)) for kind in kinds.dictionary.to_pylist()] + [False])
-        taken: npt.NDArray[np.bool_] = fits[kinds.indices.fill_null(len(fits) - 1).to_numpy()]
-        return taken
+        kinds = frame["mime_type"].tolist()
+        fits = {kind: isinstance(kind, str) and self.condition.matches(kind) for kind in set(kinds)}
+        return np.array([fits[kind] for kind in kinds], bool)
 
 
 def open_steps(definitions: Iterable[StepDefinition], profile: ComputeProfile | None = None) -> list[Step]:
@@ -280,7 +282,7 @@ class _Run:
         try:
             return stage.work.processor()  # type: ignore[no-any-return]
         except BaseException as error:
-            reason, text = f"Step {stage.label} can't be built: {_named(error)}", _traceback(error)
+            reason, text = _sentence(f"Step {stage.label} can't be built: {_named(error)}"), _traceback(error)
             for at in np.concatenate(batches):
                 self.failures.append(rows.failure(int(at), stage.label, None, _cut(reason), text))
             return None
@@ -366,7 +368,7 @@ class _Failed:
     @classmethod
     def of(cls, error: BaseException, label: str) -> "_Failed":
         memory = out_of_memory(error)
-        reason = f"Step {label} raised {_named(error)}"
+        reason = _sentence(f"Step {label} raised {_named(error)}")
         if memory:
             reason = f"{KILLED_FOR_MEMORY}. {reason}"
         return cls(f"{type(error).__name__} {_line(error.__traceback__)}", _cut(reason), _traceback(error), memory)
@@ -386,6 +388,10 @@ def _named(error: BaseException) -> str:
     except Exception:  # an author's exception may not even be printable
         text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _cut(text: str, limit: int = MAX_REASON) -> str:

@@ -1,7 +1,8 @@
 """The plugin host: a plugin's code in a long-lived process of its own, without credentials, asked over a socket."""
 
 from plugin_sdk.errors import HostFailed, PluginRaised
-from plugin_sdk.host.host import PluginHost, Progress
+from plugin_sdk.host.flight import Progress
+from plugin_sdk.host.host import PluginHost
 from plugin_sdk.host.replies import RealtimeInfo, Result
 from plugin_sdk.host.settings import HostSettings
 from plugin_sdk.host.zygote import Zygote

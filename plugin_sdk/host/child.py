@@ -1,6 +1,7 @@
 """The plugin's own process: answers the worker's requests, one at a time, until the worker is gone."""
 
 import contextlib
+import mmap
 import os
 import socket
 import sys
@@ -14,6 +15,8 @@ from plugin_sdk.errors import PlatformError, PluginRaised
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host import brokered, walls
 from plugin_sdk.host.answers import plain
+from plugin_sdk.host.board import SIZE as BOARD_SIZE
+from plugin_sdk.host.board import Writer
 from plugin_sdk.host.child_exit import BROKEN, OUT_OF_MEMORY
 from plugin_sdk.host.protocol import TO_HOST, Frame, Op
 from plugin_sdk.host.transport import Channel, ConnectionLost, mapped
@@ -21,20 +24,20 @@ from plugin_sdk.loading import Plugin, load_plugin
 from plugin_sdk.manifest import Manifest, ManifestIssues
 from plugin_sdk.outcomes import RowFailure
 from plugin_sdk.realtime import Handler
-from plugin_sdk.rows import Positions
 from plugin_sdk.steps import Outcome, Step, open_steps, out_of_memory, run_steps
 from plugin_sdk.tracebacks import traceback_text
 
 MAX_TEXT = 64 << 10
 
 
-def run(plan: walls.Plan, control: int, log: int) -> NoReturn:
+def run(plan: walls.Plan, control: int, log: int, board: int) -> NoReturn:
     """Be the host of this plan's plugin; never returns."""
     code = BROKEN
     try:
-        control, log = walls.apply(plan, control, log)
+        control, board = walls.apply(plan, control, log, board)
+        progress = Writer(mapped(board, BOARD_SIZE, write=True))
         with socket.socket(fileno=control) as ours:
-            Host(Path(plan.folder), Channel(ours, TO_HOST)).serve()
+            Host(Path(plan.folder), Channel(ours, TO_HOST), progress).serve()
         code = 0
     except MemoryError:
         code = OUT_OF_MEMORY
@@ -50,9 +53,11 @@ def run(plan: walls.Plan, control: int, log: int) -> NoReturn:
 class Host:
     """One plugin, loaded as far as the worker has asked."""
 
-    def __init__(self, folder: Path, channel: Channel) -> None:
+    def __init__(self, folder: Path, channel: Channel, progress: Writer) -> None:
         self._folder = folder
         self._channel = channel
+        self._progress = progress
+        self._output: mmap.mmap | None = None
         self._plugin: Plugin | None = None
         self._manifest: Manifest | None = None
         self._pipeline: Pipeline | None = None
@@ -136,13 +141,16 @@ class Host:
 
         asked = frame.decoded()
         table = read_shared(mapped(self._channel.take_fd(), asked["size"]))
+        if self._output is None:
+            output = self._channel.take_fd()
+            self._output = mapped(output, os.fstat(output).st_size, write=True)
         first, last = asked["steps"] or (0, len(self._steps))
         outcome = run_steps(
             to_frame(table),
             self._steps[first:last],
             self._manifest,
             prepare=self._pipeline.prepare if self._pipeline and first == 0 else None,
-            progress=Reporter(self._channel),
+            progress=self._progress,
             complete=first == 0 and last >= len(self._steps),
         )
         del table
@@ -153,10 +161,13 @@ class Host:
 
         batch = reply_batch(outcome)
         size = size_of(batch)
-        self._flush()
-        self._channel.ask(Op.RESULT, {"size": size, **summary(outcome)})
+        told = {"size": size, **summary(outcome)}
+        if self._output is not None and size <= len(self._output):
+            write_batch(batch, self._output)
+            return self._reply(Op.RESULT, told)
+        self._channel.ask(Op.RESULT, told)
         write_batch(batch, mapped(self._channel.take_fd(), size, write=True))
-        self._reply(Op.WRITTEN)
+        return self._reply(Op.WRITTEN)
 
     def _open_realtime(self, _: Frame) -> None:
         handler = self._handler = self._loaded().handler()
@@ -189,21 +200,6 @@ class Host:
             known = error if isinstance(error, PlatformError) else self._loaded().raised(error, "The plugin failed")
             trace = known.traceback if isinstance(known, PluginRaised) else ""
             return [False, [_cut(known.problem), _cut(known.fix), _cut(trace)]]
-
-
-class Reporter:
-    """Tells the worker which rows are in flight, and so that the host is alive."""
-
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-
-    def started(self, step: int, batch: int, rows: Positions) -> None:
-        """A batch is about to be handed to its step."""
-        self._channel.send(Op.STARTED, [step, batch, rows.astype("<i4").tobytes()])
-
-    def finished(self, step: int, batch: int, rows_done: int, rows_total: int) -> None:
-        """A batch is done."""
-        self._channel.send(Op.FINISHED, [step, batch, rows_done, rows_total])
 
 
 def summary(outcome: Outcome) -> dict[str, Any]:

@@ -83,25 +83,20 @@ class Connection:
                 raise HostEnded from error
             data, fds = data[sent:], ()
 
-    def receive(self, deadline: float) -> Frame:
-        """The next frame.
+    def receive(self, wait_s: float) -> Frame | None:
+        """The next frame; None if no whole one came in `wait_s` seconds, which something printed may shorten.
 
         Raises:
             HostEnded: it is gone.
-            HostSilent: no whole frame came before the deadline.
             ProtocolError: it sent what no honest host sends.
         """
-        while not self._frames:
-            left = deadline - time.monotonic()
-            ready = self._poll.poll(max(0, int(left * 1000) + 1)) if left > 0 else []
-            if not ready:
-                raise HostSilent
-            for fd, _ in ready:
+        if not self._frames:
+            for fd, _ in self._poll.poll(int(wait_s * 1000) + 1):
                 if fd == self._log:
                     self._read_log()
                 else:
                     self._read_control()
-        return self._frames.popleft()
+        return self._frames.popleft() if self._frames else None
 
     def drain_log(self) -> None:
         """Take what the plugin has printed so far."""

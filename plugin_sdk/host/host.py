@@ -1,11 +1,11 @@
 """A plugin host as its worker sees it: a few questions, one at a time, and an error when it dies, hangs or cheats."""
 
 import contextlib
+import os
 import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from plugin_sdk import errors
 from plugin_sdk.errors import HostFailed, PlatformError, PluginRaised
 from plugin_sdk.extractor_request import ExtractorRequest
+from plugin_sdk.host.board import Reader
 from plugin_sdk.host.connection import Connection, HostEnded, HostSilent
-from plugin_sdk.host.flight import Flight
+from plugin_sdk.host.flight import Flight, OnProgress
 from plugin_sdk.host.protocol import Frame, Op, ProtocolError, encode
 from plugin_sdk.host.replies import RealtimeInfo, Result, Summary, parsed
 from plugin_sdk.host.settings import HostSettings
+from plugin_sdk.host.transport import share_bytes, shared_file
 from plugin_sdk.host.verdicts import failure_of, verdict
 from plugin_sdk.manifest import Issue, Manifest, ManifestIssues
 from plugin_sdk.outcomes import KILLED_FOR_TIME, StepInfo
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 READY_TIMEOUT_S = 30.0
+OUTPUT_BYTES = 4 << 20
+"""A result up to this size comes back without another question."""
 
 
 class Keeper(Protocol):
@@ -36,18 +40,6 @@ class Keeper(Protocol):
     def forget(self, host: "PluginHost") -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a step is: `rows_done` of `rows_total` rows that it handles."""
-
-    step: str
-    rows_done: int
-    rows_total: int
-
-
-OnProgress = Callable[[Progress], None]
-
-
 class PluginHost:
     """One plugin in a process of its own. Calls from several threads wait for each other; `kill` does not wait."""
 
@@ -56,6 +48,7 @@ class PluginHost:
         keeper: Keeper,
         connection: Connection,
         name: str,
+        board: Reader,
         scratch: Path,
         settings: HostSettings,
         fetch_asset: Callable[[str], bytes] | None,
@@ -70,6 +63,8 @@ class PluginHost:
         self._ended: HostFailed | None = None
         self._killed_for = ""
         self._in_call = False
+        self._board = board
+        self._out: int | None = None
 
     def __enter__(self) -> "PluginHost":
         return self
@@ -143,7 +138,7 @@ class PluginHost:
 
         Args:
             table: one row per blob; the columns of plugin-spec §4.
-            on_progress: called after each batch, in this thread.
+            on_progress: told in this thread, every tenth of a second and at the end, how far the step is.
             steps: first and after-last step of this run; all by default.
 
         Returns:
@@ -156,12 +151,12 @@ class PluginHost:
 
         with self._conversation() as flight:
             mark = self._connection.log.total
-            flight.labels = [step.label for step in self.steps]
-            flight.expect(table.num_rows, self._settings.max_rows, on_progress)
+            flight.expect([step.label for step in self.steps], table.num_rows, on_progress)
             with shared(tables.share(table)) as (fd, size):
-                self._send(Op.RUN, {"size": size, "steps": steps}, flight, [fd])
+                self._send(Op.RUN, {"size": size, "steps": steps}, flight, [fd, *self._output()])
                 summary = Summary.of(self._until(Op.RESULT, flight), table.num_rows)
             batch = self._fetch(summary, flight)
+            flight.tell()
             self._connection.drain_log()
             log = self._connection.log.since(mark)
             return results.assembled(table, batch, summary, self._manifest, log)
@@ -220,7 +215,7 @@ class PluginHost:
     def _clear_away(self) -> None:
         """Give back what a host without a call has; a call under way does so itself."""
         if self._ended is None and not self._in_call:
-            self._fail(self._killed_for, Flight(0))
+            self._fail(self._killed_for, Flight(0, self._board))
 
     def _ask(self, op: Op, value: Any, expected: Op) -> Any:
         with self._conversation() as flight:
@@ -229,16 +224,23 @@ class PluginHost:
             self._connection.drain_log()
             return answer
 
-    def _fetch(self, summary: Summary, flight: Flight) -> "pa.RecordBatch":
-        """Give the host a file of the size that it asked for, and take back what it writes."""
-        from plugin_sdk.host import tables
-        from plugin_sdk.host.transport import shared_file
+    def _output(self) -> list[int]:
+        """The file that results are written to, when the host does not have it yet."""
+        if self._out is not None:
+            return []
+        self._out = shared_file(OUTPUT_BYTES, "output")
+        return [self._out]
 
-        if not 0 < summary.size <= self._settings.max_reply_mb << 20:
-            raise ProtocolError(
-                f"the reply has {summary.size} bytes, at most {self._settings.max_reply_mb} MB are taken"
-            )
-        with shared((shared_file(summary.size), summary.size)) as (fd, size):
+    def _fetch(self, summary: Summary, flight: Flight) -> "pa.RecordBatch":
+        """What the host wrote; for a result larger than its file, it gets another of the size that it asked for."""
+        from plugin_sdk.host import tables
+
+        size, limit = summary.size, self._settings.max_reply_mb
+        if not 0 < size <= limit << 20:
+            raise ProtocolError(f"the reply has {size} bytes, at most {limit} MB are taken")
+        if size <= OUTPUT_BYTES and self._out is not None:
+            return tables.take_back(self._out, size, self._settings.max_rows)
+        with shared((shared_file(size, "output"), size)) as (fd, _):
             self._send(Op.OUTPUT, None, flight, [fd])
             self._until(Op.WRITTEN, flight)
             return tables.take_back(fd, size, self._settings.max_rows)
@@ -249,7 +251,7 @@ class PluginHost:
         with self._calling:
             if self._ended is not None:
                 raise HostFailed(*self._ended.args)
-            flight = Flight(self._settings.call_timeout_s)
+            flight = Flight(self._settings.call_timeout_s, self._board)
             self._in_call = True
             try:
                 yield flight
@@ -275,7 +277,11 @@ class PluginHost:
     def _until(self, expected: Op, flight: Flight) -> Frame:
         """The expected frame; what the host tells or asks before it is dealt with."""
         while True:
-            frame = self._connection.receive(flight.deadline)
+            frame = self._connection.receive(flight.wait_s)
+            if frame is None:
+                if not flight.look():
+                    raise HostSilent
+                continue
             flight.open = frame.op not in (expected, Op.RAISED)
             if frame.op == expected:
                 return frame
@@ -285,7 +291,7 @@ class PluginHost:
             if frame.op == Op.ASSET:
                 self._answer_asset(frame.decoded(), flight)
             else:
-                flight.hear(frame)
+                raise ProtocolError(f"a frame of kind {frame.op} is out of place")
 
     def _answer_asset(self, url: Any, flight: Flight) -> None:
         began = time.monotonic()
@@ -294,8 +300,6 @@ class PluginHost:
         if not data:
             self._connection.send(encode(Op.ASSET_DATA, {"error": error, "size": 0}), deadline=flight.deadline)
             return
-        from plugin_sdk.host.transport import share_bytes
-
         with shared((share_bytes(data), len(data))) as (fd, size):
             answer = encode(Op.ASSET_DATA, {"error": None, "size": size})
             self._connection.send(answer, [fd], deadline=flight.deadline)
@@ -322,10 +326,14 @@ class PluginHost:
             self._connection.kill()
             over = self._connection.ended(5.0)
         self._connection.drain_log()
+        flight.end()
         code, peak_kib = self._keeper.exit_of(self.pid) if over else (None, 0)
         reason = self._killed_for or reason or verdict(code, peak_kib, self._settings.memory_mb)
         self._ended = failure_of(reason, self.name, self._settings, flight, self.log)
         self._connection.close()
+        self._board.close()
+        if self._out is not None:
+            os.close(self._out)
         self._keeper.forget(self)
         shutil.rmtree(self._scratch, ignore_errors=True)
         return self._ended
@@ -334,8 +342,6 @@ class PluginHost:
 @contextlib.contextmanager
 def shared(file: tuple[int, int]) -> Iterator[tuple[int, int]]:
     """A shared file's descriptor and size; closed at the end."""
-    import os
-
     try:
         yield file
     finally:

@@ -34,15 +34,13 @@ class Op(IntEnum):
     READY = 64
     MANIFEST = 65
     PIPELINE = 66
-    STARTED = 67
-    FINISHED = 68
-    RESULT = 69
-    WRITTEN = 70
-    REALTIME = 71
-    PREDICTION = 72
-    PREDICTIONS = 73
-    ASSET = 74
-    RAISED = 75
+    RESULT = 67
+    WRITTEN = 68
+    REALTIME = 69
+    PREDICTION = 70
+    PREDICTIONS = 71
+    ASSET = 72
+    RAISED = 73
 
 
 FROM_ZYGOTE: dict[int, int] = {Op.WARM: KIB, Op.FORKED: KIB, Op.ENDED: KIB}
@@ -52,14 +50,7 @@ TO_HOST = dict.fromkeys(range(256), (1 << 32) - 1)
 
 def from_host(max_reply: int) -> dict[int, int]:
     """Most bytes of each kind of frame that a host may send; `max_reply` bounds its answers."""
-    small = {
-        Op.READY: KIB,
-        Op.WRITTEN: KIB,
-        Op.REALTIME: KIB,
-        Op.FINISHED: 64 * KIB,
-        Op.STARTED: MIB,
-        Op.ASSET: 8 * KIB,
-    }
+    small = {Op.READY: KIB, Op.WRITTEN: KIB, Op.REALTIME: KIB, Op.ASSET: 8 * KIB}
     large = {Op.MANIFEST: 4 * MIB, Op.PIPELINE: MIB, Op.RAISED: MIB, Op.RESULT: 64 * MIB}
     answers = {Op.PREDICTION: max_reply, Op.PREDICTIONS: max_reply}
     return {int(op): cap for op, cap in (small | large | answers).items()}

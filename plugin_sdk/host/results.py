@@ -11,7 +11,7 @@ from plugin_sdk.host.replies import Result, Summary
 from plugin_sdk.host.tables import positions
 from plugin_sdk.manifest import Manifest
 from plugin_sdk.outcomes import LINEAGE
-from plugin_sdk.rows import Positions, document_names
+from plugin_sdk.rows import Positions, document_names, in_place
 from plugin_sdk.schema_types import is_json, property_type, vector_type
 
 
@@ -24,7 +24,7 @@ def assembled(table: pa.Table, batch: pa.RecordBatch, summary: Summary, manifest
     origin, ordinal = positions(batch, table.num_rows)
     written = pa.Table.from_batches([batch]).select(range(2, batch.num_columns))
     _check(written, manifest)
-    result = table if _all(origin, table.num_rows) else table.take(pa.array(origin))
+    result = table if in_place(origin, table.num_rows) else table.take(pa.array(origin))
     if ordinal.any():
         result = _renamed(result, ordinal)
     for field, column in zip(written.schema, written.columns, strict=True):
@@ -39,10 +39,6 @@ def assembled(table: pa.Table, batch: pa.RecordBatch, summary: Summary, manifest
         summary.step_seconds,
         log,
     )
-
-
-def _all(origin: Positions, count: int) -> bool:
-    return len(origin) == count and bool((origin == np.arange(count)).all())
 
 
 def _renamed(table: pa.Table, ordinal: Positions) -> pa.Table:

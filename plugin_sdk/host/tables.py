@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from plugin_sdk.host.protocol import ProtocolError
 from plugin_sdk.host.transport import copy_into, shared_file, writable
+from plugin_sdk.rows import Positions, in_place
 from plugin_sdk.steps import Outcome
 
 ORIGIN, ORDINAL = ".origin", ".ordinal"
@@ -23,7 +24,7 @@ RECORD_BATCH_COMPRESSION = 3
 def share(table: pa.Table) -> tuple[int, int]:
     """The table in a new shared file that its receiver can only read: descriptor and size."""
     size = size_of(table)
-    fd = shared_file(size)
+    fd = shared_file(size, "input")
     _write(table, pa.FixedSizeBufferWriter(pa.py_buffer(writable(fd, size))))
     return fd, size
 
@@ -128,20 +129,23 @@ def _field(data: bytes, table: int, index: int) -> int | None:
     return table + offset if offset else None
 
 
-def positions(batch: pa.RecordBatch, rows_in: int) -> tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]:
+def positions(batch: pa.RecordBatch, rows_in: int) -> tuple[Positions, Positions]:
     """Origin and ordinal of each row of a reply.
 
     Raises:
         ProtocolError: they are missing, or point outside the table that was sent.
     """
-    columns = [batch.column(i) if batch.num_columns > i else None for i in (0, 1)]
-    if any(c is None or c.type != pa.int64() or c.null_count for c in columns):
+    columns = batch.columns[:2]
+    if len(columns) < 2 or any(column.type != pa.int64() or column.null_count for column in columns):
         raise ProtocolError("the reply does not say where its rows come from")
-    origin, ordinal = (c.to_numpy() for c in columns if c is not None)
+    origin, ordinal = (column.to_numpy() for column in columns)
+    if in_place(origin, rows_in) and not ordinal.any():
+        return origin, ordinal
     if len(origin) and (origin.min() < 0 or origin.max() >= rows_in or ordinal.min() < 0):
         raise ProtocolError("the reply's rows come from outside the table that was sent")
-    if (np.diff(origin) < 0).any():
+    steps = np.diff(origin)
+    if (steps < 0).any():
         raise ProtocolError("the reply's rows are out of order")
-    if ((np.diff(origin) == 0) & (np.diff(ordinal) <= 0)).any():
+    if ((steps == 0) & (np.diff(ordinal) <= 0)).any():
         raise ProtocolError("two rows of the reply would be the same document")
     return origin, ordinal

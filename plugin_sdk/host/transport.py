@@ -117,11 +117,11 @@ def receive_some(control: socket.socket) -> tuple[bytes, list[int]]:
     return data, list(fds)
 
 
-def shared_file(size: int) -> int:
+def shared_file(size: int, name: str) -> int:
     """A new file of `size` bytes that lives in memory alone and can neither shrink nor grow; its descriptor."""
     if not hasattr(os, "memfd_create"):
         return _unlinked_file(size)
-    fd = os.memfd_create("openpeek", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    fd = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.ftruncate(fd, size)
     seal(fd, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
     return fd
@@ -129,7 +129,7 @@ def shared_file(size: int) -> int:
 
 def share_bytes(data: bytes) -> int:
     """The bytes in a new shared file that nobody can change any more."""
-    fd = shared_file(len(data))
+    fd = shared_file(len(data), "asset")
     with writable(fd, len(data)) as memory:
         memory[:] = data
     return fd

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 MIB = 1 << 20
-CONTROL_FD, LOG_FD = 800, 801
+CONTROL_FD, LOG_FD, BOARD_FD = 800, 801, 802
 ADDRESS_SPACE_SLACK = 8 << 30
 """Arrow, torch and polars reserve address space that they never use."""
 
@@ -41,15 +41,15 @@ class Plan:
         return asdict(self)
 
 
-def apply(plan: Plan, control: int, log: int) -> tuple[int, int]:
-    """Confine this process; the control and log descriptors at their new places."""
-    _keep_descriptors(control, log)
+def apply(plan: Plan, control: int, log: int, board: int) -> tuple[int, int]:
+    """Confine this process; the control's and the board's descriptors at their new places."""
+    _keep_descriptors(control, log, board)
     _reset_signals()
     os.setsid()
     _die_with_parent()
     _limit(plan)
     _surround(plan)
-    return CONTROL_FD, LOG_FD
+    return CONTROL_FD, BOARD_FD
 
 
 def prctl(option: int, value: int) -> None:
@@ -58,16 +58,16 @@ def prctl(option: int, value: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
-def _keep_descriptors(control: int, log: int) -> None:
-    """Control and log at fixed places, the log as standard output too; all others closed."""
-    os.dup2(control, CONTROL_FD, inheritable=False)
-    os.dup2(log, LOG_FD, inheritable=False)
+def _keep_descriptors(control: int, log: int, board: int) -> None:
+    """Each at its fixed place, the log as standard output too; all others closed."""
+    for now, place in ((control, CONTROL_FD), (log, LOG_FD), (board, BOARD_FD)):
+        os.dup2(now, place, inheritable=False)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.closerange(3, CONTROL_FD)
-    os.closerange(LOG_FD + 1, _highest_descriptor())
+    os.closerange(BOARD_FD + 1, _highest_descriptor())
     for number, name in ((1, "stdout"), (2, "stderr")):
         setattr(sys, name, open(number, "w", buffering=1, errors="backslashreplace", closefd=False))  # noqa: SIM115
         setattr(sys, f"__{name}__", getattr(sys, name))

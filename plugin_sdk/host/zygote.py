@@ -15,11 +15,12 @@ from typing import IO
 
 import plugin_sdk
 from plugin_sdk.errors import HostFailed
+from plugin_sdk.host import board as boards
 from plugin_sdk.host.connection import Connection
 from plugin_sdk.host.host import PluginHost
 from plugin_sdk.host.protocol import FROM_ZYGOTE, Op, ProtocolError
 from plugin_sdk.host.settings import HostSettings
-from plugin_sdk.host.transport import Channel, ConnectionLost
+from plugin_sdk.host.transport import Channel, ConnectionLost, mapped, shared_file
 from plugin_sdk.host.walls import Plan
 
 BOOT = "import sys; sys.path.insert(0, sys.argv[3]); from plugin_sdk.host.zygote_process import main; main()"
@@ -68,8 +69,15 @@ class Zygote:
         with self._lock:
             self._ensure()
             scratch = Path(tempfile.mkdtemp(dir=self._scratch))
-        connection = self._fork(self._plan(plugin_folder, name, scratch))
-        host = PluginHost(self, connection, name, scratch, self.settings, fetch_asset)
+        board = shared_file(boards.SIZE, "board")
+        try:
+            connection = self._fork(self._plan(plugin_folder, name, scratch), board)
+        except BaseException:
+            os.close(board)
+            raise
+        host = PluginHost(
+            self, connection, name, boards.Reader(mapped(board, boards.SIZE)), scratch, self.settings, fetch_asset
+        )
         with self._lock:
             self._hosts.add(host)
         host.wait_ready()
@@ -171,13 +179,13 @@ class Zygote:
         if self._scratch:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
-    def _fork(self, plan: Plan) -> Connection:
+    def _fork(self, plan: Plan, board: int) -> Connection:
         ours, theirs = socket.socketpair()
         read_log, write_log = os.pipe()
         try:
             with theirs, self._lock:
                 channel = self._ensure()
-                channel.send(Op.FORK, plan.to_dict(), [theirs.fileno(), write_log])
+                channel.send(Op.FORK, plan.to_dict(), [theirs.fileno(), write_log, board])
                 answer = channel.receive()
                 if answer is None:
                     raise ConnectionLost("the zygote ended")

@@ -55,13 +55,14 @@ class Zygote:
                     os.kill(pid, signal.SIGKILL)
 
     def _fork(self, frame: Frame) -> None:
-        control, log = self._channel.take_fd(), self._channel.take_fd()
+        control, log, board = (self._channel.take_fd() for _ in range(3))
         pid = os.fork()
         if pid == 0:
-            child.run(walls.Plan(**frame.decoded()), control, log)
+            child.run(walls.Plan(**frame.decoded()), control, log, board)
         self._hosts.add(pid)
         os.close(control)
         os.close(log)
+        os.close(board)
         handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
         self._channel.send(Op.FORKED, pid, [] if handle is None else [handle])
         if handle is not None:

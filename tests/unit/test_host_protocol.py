@@ -1,17 +1,20 @@
 """Frames of the plugin host: whatever bytes come, they give frames or a refusal, and never more than was allowed."""
 
 import contextlib
+import mmap
 import os
 import socket
 import threading
+import time
 
-import msgpack
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from plugin_sdk.host.answers import plain
-from plugin_sdk.host.flight import Flight
+from plugin_sdk.host.board import SIZE, Reader, Writer
+from plugin_sdk.host.flight import Flight, Progress
 from plugin_sdk.host.protocol import HEADER, Frame, FrameReader, Op, ProtocolError, encode, from_host
 from plugin_sdk.host.transport import Channel, ConnectionLost, mapped, share_bytes, shared_file
 
@@ -78,53 +81,97 @@ def test_hostile_msgpack_is_refused(body):
         Frame(Op.PREDICTION, body).decoded()
 
 
-def flight() -> Flight:
-    new = Flight(10)
-    new.labels = ["A", "B"]
-    new.expect(4, 100, None)
-    return new
+def board() -> tuple[Writer, Reader, mmap.mmap]:
+    memory = mmap.mmap(-1, SIZE)
+    return Writer(memory), Reader(memory), memory
 
 
-INTEGERS = st.integers(-3, 5)
+def expecting(reader: Reader, heard: list[Progress] | None = None) -> Flight:
+    flight = Flight(10, reader)
+    flight.expect(["A", "B"], 4, None if heard is None else heard.append)
+    return flight
 
 
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from([Op.STARTED, Op.FINISHED, Op.READY]),
-            st.lists(INTEGERS | st.binary(max_size=9) | st.none(), max_size=5),
-        )
-    )
-)
-def test_any_events_are_heard_or_refused_and_name_only_rows_that_were_sent(events):
-    heard = flight()
-    try:
-        for op, fields in events:
-            heard.hear(Frame(op, msgpack.packb(fields)))
-    except ProtocolError:
-        pass
-    assert all(0 <= row < 4 for row in heard.rows)
-    assert heard.step in ("", "prepare", "A", "B")
+@given(st.binary(max_size=200), st.integers(0, SIZE - 200))
+def test_whatever_is_on_the_board_names_only_rows_that_were_sent(data, at):
+    writer, reader, memory = board()
+    flight = expecting(reader, [])
+    writer.started(0, 1, np.array([0, 3]))
+    memory[at : at + len(data)] = data
+
+    flight.look()
+    flight.end()
+
+    assert all(0 <= row < 4 for row in flight.rows)
+    assert flight.step in ("", "prepare", "A", "B")
+
+
+def test_the_board_shows_the_rows_of_each_batch_in_flight():
+    writer, reader, _ = board()
+    flight = expecting(reader)
+    writer.started(0, 1, np.array([0, 2]))
+    writer.started(0, 2, np.array([3]))
+    flight.end()
+    assert (flight.step, flight.rows) == ("A", (0, 2, 3))
+
+    writer.finished(0, 1, 2, 3)
+    flight.end()
+    assert (flight.step, flight.rows) == ("A", (3,))
+
+    writer.finished(0, 2, 3, 3)
+    writer.started(-1, 3, np.arange(4))
+    flight.end()
+    assert (flight.step, flight.rows) == ("prepare", (0, 1, 2, 3))
+
+
+def test_a_batch_too_large_to_list_is_shown_by_its_first_and_last_row():
+    writer, reader, _ = board()
+    writer.started(0, 1, np.arange(1, 5000, 2))
+
+    (flying,) = reader.flying(10_000)
+
+    assert flying.rows == tuple(range(1, 5000))
+    assert reader.flying(100)[0].rows == tuple(range(1, 100))
+
+
+def test_more_batches_than_the_board_has_room_for_are_let_be():
+    writer, reader, _ = board()
+    for batch in range(100):
+        writer.started(0, batch, np.array([0]))
+    for batch in range(100):
+        writer.finished(0, batch, 1, 1)
+
+    assert reader.numbers() == set()
 
 
 def test_each_batch_under_way_has_a_time_limit_of_its_own():
-    heard = flight()
-    heard.hear(Frame(Op.STARTED, msgpack.packb([0, 1, b"\0\0\0\0"])))
-    first = heard.deadline
-    heard.hear(Frame(Op.STARTED, msgpack.packb([0, 2, b"\1\0\0\0"])))
-    assert (heard.deadline, heard.rows) == (first, (0, 1))
+    writer, reader, _ = board()
+    flight = expecting(reader)
+    writer.started(0, 1, np.array([0]))
+    assert flight.look()
+    first = flight.deadline
+    time.sleep(0.01)
+    writer.started(0, 2, np.array([1]))
+    flight.look()
+    assert flight.deadline == first
 
-    heard.hear(Frame(Op.FINISHED, msgpack.packb([0, 1, 1, 2])))
-    assert heard.deadline > first
-    assert (heard.step, heard.rows) == ("A", (1,))
+    writer.finished(0, 1, 1, 2)
+    flight.look()
+    assert flight.deadline > first
 
 
-def test_events_without_end_are_refused():
-    heard = Flight(10)
-    heard.expect(1, 10, None)
-    with pytest.raises(ProtocolError, match="out of place"):
-        for n in range(1000):
-            heard.hear(Frame(Op.STARTED, msgpack.packb([-1, n, b""])))
+def test_progress_is_told_once_for_each_change_seen():
+    writer, reader, _ = board()
+    heard: list[Progress] = []
+    flight = expecting(reader, heard)
+    for done in (1, 2):
+        writer.started(1, done, np.array([0]))
+        writer.finished(1, done, done, 2)
+        flight.look()
+        flight.look()
+    flight.tell()
+
+    assert heard == [Progress("B", 1, 2), Progress("B", 2, 2)]
 
 
 def test_descriptors_cross_with_the_frame_that_they_belong_to():
@@ -174,7 +221,7 @@ def test_questions_of_several_threads_wait_for_each_other():
 
 
 def test_shared_files_can_neither_shrink_nor_grow_nor_be_written_by_their_receiver():
-    fd = shared_file(10)
+    fd = shared_file(10, "test")
     for size in (5, 20):
         with pytest.raises(PermissionError):
             os.ftruncate(fd, size)

@@ -262,7 +262,7 @@ def test_a_processor_that_cannot_be_built_fails_its_rows_with_the_reason():
     outcome = run(rows(3, kinds), StepDefinition(Broken, condition=RowCondition.IS_TEXT))
 
     assert [f.document_id for f in outcome.failures] == ["doc_0", "doc_2"]
-    assert outcome.failures[0].reason == "Step Broken can't be built: OSError: no such model"
+    assert outcome.failures[0].reason == "Step Broken can't be built: OSError: no such model."
     assert 'raise OSError("no such model")' in outcome.failures[0].traceback
     assert ids(outcome) == ["doc_1"]
 
@@ -478,7 +478,7 @@ def test_a_row_that_raises_stands_alone_and_the_others_pass():
     assert ids(outcome) == [f"doc_{i}" for i in range(8) if i != 5]
     (failure,) = outcome.failures
     assert (failure.row, failure.document_id, failure.step, failure.column) == (5, "doc_5", "Picky", None)
-    assert failure.reason == "Step Picky raised KeyError: 'five'"
+    assert failure.reason == "Step Picky raised KeyError: 'five'."
     assert failure.traceback.splitlines()[-1] == "KeyError: 'five'"
     assert "plugin_sdk" not in failure.traceback
 
