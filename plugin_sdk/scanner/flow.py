@@ -10,11 +10,14 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from plugin_sdk.scanner.judge import is_known
+from plugin_sdk.scanner.judge import MODULES, is_known
 from plugin_sdk.scanner.scopes import EVAL, SINK, Flattener, Module, Scope, Unit, Value, Var
 from plugin_sdk.scanner.tables import (
     FORBIDDEN_BUILTINS,
+    HARMLESS,
     REACHED_FUNCTIONS,
+    SENSITIVE,
+    STDLIB_OBJECT_DOORS,
     WARNING_DUNDERS,
     words,
 )
@@ -23,13 +26,19 @@ Values = frozenset[Value]
 NOTHING: Values = frozenset()
 BUILTINS = set(dir(builtins)) | {"__builtins__", "__loader__", "__spec__"}
 DEADLINE_S = 3.0
-MAX_PATH = 160
+MAX_PARTS = 9
 MAX_TEXTS = 6
 MAX_TEXT = 4096
 MAX_VALUES = 48
 
 REACHABLE = set(REACHED_FUNCTIONS)
 """Attribute names that, read from an object of unknown kind, may be the module of that name."""
+KEPT_ROOTS = set(STDLIB_OBJECT_DOORS) | words(
+    "functools operator types cProfile profile timeit contextlib collections dataclasses copy itertools weakref inspect"
+)
+"""Modules of the harmless standard library whose objects are worth following."""
+INERT = HARMLESS - KEPT_ROOTS - SENSITIVE - {"os", "sys"}
+"""Modules whose functions and classes need not be followed once their names are judged."""
 LISTED = set(WARNING_DUNDERS) | {"__dict__"}
 PASS_THROUGH = {
     f"builtins.{name}"
@@ -79,6 +88,8 @@ class Flow:
         self.defined: set[str] = set()
         """Attribute names that the plugin itself gives to objects."""
         self._stored: set[str] = set()
+        self._special_names: set[str] = set()
+        """Dunders that the plugin's classes define."""
         self.sent = Var()
         self.raised = Var()
         self._unit = Unit()
@@ -98,6 +109,9 @@ class Flow:
         for module in self.modules.values():
             for unit in module.units:
                 unit.queued = True
+        for module in self.modules.values():
+            for scope in self._classes(module):
+                self._special_names |= {name for name in scope.names if name.startswith("__")}
         deadline = time.thread_time() + DEADLINE_S
         left = 20_000 + budget * sum(len(unit.ops) for unit in self._queue)
         while self._queue:
@@ -139,18 +153,42 @@ class Flow:
         return var.values
 
     def write(self, var: Var, values: Iterable[Value]) -> None:
-        before = len(var.values)
-        if before > MAX_VALUES:
-            return
+        changed = False
         for value in values:
-            if value[0] == "txt" and sum(other[0] == "txt" for other in var.values) >= MAX_TEXTS:
+            if value in var.values:
                 continue
-            var.values.add(value)
-        if len(var.values) != before:
+            if value[0] == "box":
+                old = next((what for kind, what in var.values if kind == "box"), NOTHING)
+                merged = self._merged(old, value[1])
+                if merged != old:
+                    var.values.discard(("box", old))
+                    var.values.add(("box", merged))
+                    changed = True
+                continue
+            if value[0] == "txt":
+                if var.texts >= MAX_TEXTS:
+                    continue
+                var.texts += 1
+            if len(var.values) >= MAX_VALUES and value[0] == "lib" and "(" in value[1]:
+                continue
+            if len(var.values) < MAX_VALUES * 4:
+                var.values.add(value)
+                changed = True
+        if changed:
             for unit in var.readers:
                 if not unit.queued:
                     unit.queued = True
                     self._queue.append(unit)
+
+    @staticmethod
+    def _merged(old: Values, new: Values) -> Values:
+        """One container for all that a variable may hold, so that their number stays bounded."""
+        both = old | new
+        if len(both) > MAX_VALUES:
+            both = frozenset(
+                value for value in both if value[0] != "txt" and not (value[0] == "lib" and "(" in value[1])
+            )
+        return both if len(both) <= MAX_VALUES * 4 else old
 
     def attribute(self, name: str) -> Var:
         var = self.attributes.get(name)
@@ -339,7 +377,10 @@ class Flow:
             return self.member(absolute, alias.name) if absolute is not None else set()
         found: set[Value] = set()
         for kind, what in self.resolve(source):
-            found |= self.member(what, alias.name) if kind == "mod" else {("lib", f"{what}.{alias.name}")}
+            if kind == "mod":
+                found |= self.member(what, alias.name)
+            elif what.split(".", 1)[0] not in INERT or f"{what}.{alias.name}" in MODULES or alias.name in REACHABLE:
+                found.add(("lib", f"{what}.{alias.name}"))
         return found
 
     def resolve(self, path: str) -> set[Value]:
@@ -378,8 +419,8 @@ class Flow:
         for kind, what in bases:
             if kind == "lib":
                 outside = True
-                if len(what) < MAX_PATH:
-                    found.add(("lib", f"{what}.{name}"))
+                if path := member_path(what, name):
+                    found.add(("lib", path))
             elif kind in {"obj", "cls"}:
                 own = True
                 found |= self.inherited(kind, what, name)
@@ -408,32 +449,26 @@ class Flow:
             return set()
         call = "()" if kind == "obj" else ""
         return {
-            ("lib", f"{path}{call}.{name}")
-            for base in scope.bases
-            for inner, path in self.of(base)
-            if inner == "lib" and len(path) < MAX_PATH
+            ("lib", f"{path}{call}.{name}") for base in scope.bases for inner, path in self.of(base) if inner == "lib"
         }
 
     def given_by(self, *methods: str) -> set[Value]:
         """Results of the plugin's own special methods of these names, whichever class defines them."""
         found: set[Value] = set()
-        for method in methods:
-            if method in self.attributes:
-                for kind, function in tuple(self.read(self.attributes[method])):
-                    if kind == "def":
-                        found |= self.read(function.result)
-            else:
-                self.read(self.attribute(method))
+        for method in self._special_names.intersection(methods):
+            for kind, function in tuple(self.read(self.attribute(method))):
+                if kind == "def":
+                    found |= self.read(function.result)
         return found
 
     def handed_to(self, methods: Iterable[str], values: Iterable[Value]) -> None:
         """An operator hands values to the plugin's own special methods of these names."""
         given = [value for value in values if value[0] in {"lib", "box"}]
         if given:
-            for method in methods:
+            for method in self._special_names.intersection(methods):
                 for kind, function in tuple(self.read(self.attribute(method))):
                     if kind == "def":
-                        for name in [*function.params, *function.star_params]:
+                        for name in [*function.params[is_method(function) :], *function.star_params]:
                             self.write(function.names[name], given)
 
     def elements(self, values: Iterable[Value]) -> Values:
@@ -443,8 +478,8 @@ class Flow:
             if kind == "box":
                 found |= what
                 found.add((kind, what))
-            elif kind == "lib" and len(what) < MAX_PATH:
-                found.add(("lib", what if what.endswith("[]") else f"{what}[]"))
+            elif kind == "lib" and (path := item_path(what)):
+                found.add(("lib", path))
             elif kind == "def":
                 found |= self.read(what.result)
             elif kind in {"obj", "cls"}:
@@ -507,7 +542,8 @@ class Flow:
 
     def _binary(self, node: ast.BinOp, scope: Scope) -> Values:
         left, right = self.of(node.left), self.of(node.right)
-        found = {value for value in left | right if value[0] in {"box", "lib"}} | self._special([left, right])
+        found = {value for value in left | right if value[0] == "box" or (value[0] == "lib" and "(" in value[1])}
+        found |= self._special([left, right])
         if isinstance(node.op, ast.Add):
             found |= joined([left, right])
         elif isinstance(node.op, ast.Mod):
@@ -591,7 +627,7 @@ class Flow:
                 elif value[0] == "box":
                     given |= {inner for inner in value[1] if inner[0] in {"lib", "mod", "obj", "box"}}
         for _, function in callbacks:
-            for name in [*function.params, *function.star_params]:
+            for name in [*function.params[is_method(function) :], *function.star_params]:
                 self.write(function.names[name], given)
 
     def _call(self, function: Value, arguments: list[Values], keywords: dict[str, Values], spread: bool) -> set[Value]:
@@ -600,10 +636,12 @@ class Flow:
             if what in PASS_THROUGH:
                 everything = frozenset().union(*arguments, *keywords.values())
                 passed = {value for value in everything if value[0] != "txt"}
-                return passed | self.elements(passed) | {("lib", f"{what}()")} if passed else {("lib", f"{what}()")}
+                made = called_path(what)
+                return passed | self.elements(passed) | ({("lib", made)} if made else set())
             if what == "builtins.type" and len(arguments) == 1:
                 return {_type_of(value) for value in arguments[0] if value[0] in {"lib", "obj"}}
-            return {("lib", f"{what}()")} if len(what) < MAX_PATH else set()
+            made = called_path(what)
+            return {("lib", made)} if made else set()
         if kind == "def":
             self._bind(what, arguments, keywords, spread)
             return set(self.read(what.result))
@@ -611,7 +649,7 @@ class Flow:
             self._construct(what, arguments, keywords, spread)
             return {("obj", what)}
         if kind == "obj":
-            return self._call_method("__call__", arguments, keywords, spread)
+            return self._call_method(what, "__call__", arguments, keywords, spread)
         if kind == "box":
             return set(what) | {function}
         return set()
@@ -623,37 +661,50 @@ class Flow:
         for name, values in zip(fields, arguments, strict=False):
             self.write(self.attribute(name), values)
         for method in ("__init__", "__new__", "__post_init__", "__init_subclass__"):
-            self._call_method(method, arguments, keywords, spread)
+            self._call_method(scope, method, arguments, keywords, spread)
 
-    def _call_method(self, name: str, arguments: list[Values], keywords: dict[str, Values], spread: bool) -> set[Value]:
-        """Call the plugin's special methods of this name, whichever class defines them."""
+    def _call_method(
+        self, scope: Scope, name: str, arguments: list[Values], keywords: dict[str, Values], spread: bool
+    ) -> set[Value]:
+        """Call a special method of one of the plugin's classes, or of its bases."""
         found: set[Value] = set()
-        for kind, function in tuple(self.read(self.attribute(name))):
-            if kind == "def":
-                self._bind(function, arguments, keywords, spread)
-                found |= self.read(function.result)
+        classes, seen = [scope], {scope}
+        while classes:
+            here = classes.pop()
+            if name in here.names:
+                for kind, function in tuple(self.read(here.names[name])):
+                    if kind == "def":
+                        self._bind(function, arguments, keywords, spread)
+                        found |= self.read(function.result)
+                continue
+            for base in here.bases:
+                for kind, other in self.of(base):
+                    if kind == "cls" and other not in seen:
+                        seen.add(other)
+                        classes.append(other)
         return found
 
     def _bind(self, function: Scope, arguments: list[Values], keywords: dict[str, Values], spread: bool) -> None:
         """Hand arguments to parameters; a method called through its object gets them one place later."""
-        method = function.parent is not None and function.parent.kind == "class"
+        shift = is_method(function)
         names = function.params
-        for shift in (1, 0) if method else (0,):
-            for position, values in enumerate(arguments):
-                targets = names[position + shift : position + shift + 1] or function.star_params[:1]
-                if spread:
-                    targets = [*names, *function.star_params]
-                for target in targets:
-                    self.write(function.names[target], self.elements(values) | values if spread else values)
-            if shift == 0 or not function.params:
-                break
-            if _called_through_object(function):
-                break
+        everything = [*names[shift:], *function.star_params]
+        for position, values in enumerate(arguments):
+            if spread:
+                values |= self.elements(values)
+            targets = (
+                everything if spread else names[position + shift : position + shift + 1] or function.star_params[:1]
+            )
+            for target in targets:
+                self.write(function.names[target], values)
+        if shift and arguments:  # called through its class, a method gets its first argument as `self`
+            modules = [value for value in arguments[0] if value[0] == "lib" and "." not in value[1]]
+            self.write(function.names[names[0]], modules)
         for name, values in keywords.items():
             if name == "**":
-                for target in [*names, *function.star_params]:
+                for target in everything:
                     self.write(function.names[target], values | self.elements(values))
-            elif name in function.names and name in names:
+            elif name in names:
                 self.write(function.names[name], values)
             elif function.star_params:
                 self.write(function.names[function.star_params[-1]], boxed(values))
@@ -664,7 +715,48 @@ def _type_of(value: Value) -> Value:
     return ("cls", what) if kind == "obj" else (kind, what.removesuffix("()") if what.endswith("()") else f"{what}()")
 
 
-def _called_through_object(function: Scope) -> bool:
+def member_path(path: str, name: str) -> str | None:
+    """The path of an attribute. Of what a call made only the last name is kept: paths must not grow without end."""
+    made, call, _ = path.partition("()")
+    if call:
+        return f"{made}().{name}"
+    if path.startswith(("builtins.", "typing.")):
+        return f"?.{name}" if name in LISTED else None
+    parts = path.split(".")
+    if parts[0] in INERT and f"{path}.{name}" not in MODULES and not (len(parts) == 1 and name in REACHABLE):
+        return f"?.{name}" if name in LISTED else None
+    if any(part[:1].isupper() for part in parts[1:-1]) or (
+        parts[0] in HARMLESS and parts[-1][:1].isupper() and parts[0] not in KEPT_ROOTS
+    ):
+        return f"?.{name}" if name in LISTED else None
+    if path.count(".") > MAX_PARTS or (path.endswith(f".{name}") and path.count(".") > 2):
+        return None
+    return f"{path}.{name}"
+
+
+def called_path(path: str) -> str | None:
+    """The path of what a call gives; None where nothing is known about it that matters."""
+    made, call, _ = path.partition("()")
+    if call:
+        return f"{made}()"
+    root = path.split(".", 1)[0]
+    if root in {"?", "builtins", "typing"} or path.rsplit(".", 1)[-1] in LISTED:
+        return None
+    return f"{path}()" if root not in HARMLESS or root in KEPT_ROOTS else None
+
+
+def item_path(path: str) -> str | None:
+    """The path of what iterating or subscripting gives; a listed dunder stays visible behind it."""
+    name = path.rsplit(".", 1)[-1]
+    if name.removesuffix("[]") in LISTED:
+        return path if name.endswith("[]") else f"{path}[]"
+    return called_path(path)
+
+
+def is_method(function: Scope) -> bool:
+    """Whether the first parameter is the object or class that the function is called on."""
+    if function.parent is None or function.parent.kind != "class" or not function.params:
+        return False
     decorators = getattr(function.node, "decorator_list", [])
     return not any(isinstance(node, ast.Name) and node.id == "staticmethod" for node in decorators)
 

@@ -279,6 +279,8 @@ def _library_path(parts: tuple[str, ...]) -> Verdict | None:
     pure = True
     for position, part in enumerate(parts[1:], 1):
         bare = part.split("(")[0].split("[")[0]
+        if parts[0] == "tqdm" and bare == "asyncio":
+            continue
         if (
             pure
             and (bare in STDLIB or bare in FORBIDDEN_ROOTS)

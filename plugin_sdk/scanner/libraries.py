@@ -165,17 +165,10 @@ LIBRARY_ALIASES = {"np": "numpy", "pd": "pandas", "pl": "polars", "pa": "pyarrow
 
 LIBRARY_OWN_NAMES = words(
     """
-    abc array ast asyncio base64 bisect calendar cmd code codes compress copy csv dataclasses datetime decimal
-    email enum errno fractions getopt glob hashlib heapq html http io json keyword locale logging math mimetypes
-    numbers operator parser pipes platform profile profiler queue random re resource sched secrets select
-    selectors signal site stat statistics string struct symbol test time timeit token tokenize trace types
-    typing unicodedata uuid warnings wave xml collections concurrent contextlib functools itertools inspect
-    traceback gzip zlib bz2 lzma textwrap copyreg
-    """
-) - words(
-    """
-    asyncio enum functools itertools inspect traceback contextlib copyreg textwrap gzip bz2 lzma errno glob
-    concurrent
+    abc array ast base64 bisect calendar chunk cmd code codes collections compress copy csv dataclasses datetime decimal
+    email fractions getopt hashlib heapq html http io json keyword locale logging math mimetypes numbers operator parser
+    pipes platform profile profiler queue random re resource sched secrets select selectors signal site stat statistics
+    string struct symbol test time timeit token tokenize trace types typing unicodedata uuid warnings wave xml zlib
     """
 )
 """Names that libraries give to things of their own, though the standard library has modules called so."""
@@ -211,6 +204,11 @@ TYPE_FUNCTIONS = {
     "pydantic.RootModel",
 }  # fmt: skip
 """Functions whose text arguments become types, and so are evaluated sooner or later."""
+
+LOADERS = (
+    r"(transformers|sentence_transformers|datasets|timm|huggingface_hub)\..*\b"
+    r"(from_pretrained|from_config|pipeline|SentenceTransformer|CrossEncoder|SparseEncoder|load_dataset|create_model)"
+)
 
 OPTIONS: list[tuple[str, str, int | None, set[object], str]] = [
     (r"torch(\.serialization)?\.load", "weights_only", None, {True}, "warning"),

@@ -136,14 +136,12 @@ class Rules:
     def _definition(self, node: ast.stmt, scope: Scope) -> None:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             name = node.name
-            if DUNDER.fullmatch(name) and name not in ORDINARY_DUNDERS | tables.DEFINABLE_DUNDERS:
+            if name in tables.FORBIDDEN_DEFINITIONS:
                 self.report(node, f"Forbidden name: {name}", DUNDER_WHY, "Choose another name")
 
     def _stored_name(self, node: ast.Name) -> None:
         name = node.id
-        if name == "__annotations__" or (
-            DUNDER.fullmatch(name) and name not in ORDINARY_DUNDERS | tables.DEFINABLE_DUNDERS
-        ):
+        if name in tables.FORBIDDEN_DEFINITIONS:
             self.report(node, f"Forbidden name: {name}", DUNDER_WHY, "Choose another name")
 
     # names and attributes
@@ -190,6 +188,9 @@ class Rules:
         self, node: ast.AST, name: str, bases: frozenset[tuple[str, object]], parent: ast.AST | None
     ) -> None:
         paths = [str(path) for kind, path in bases if kind == "lib"]
+        if name.startswith("_") and not DUNDER.fullmatch(name) and all("." in path for path in paths):
+            if self._defined(name) and any(kind in {"obj", "cls"} for kind, _ in bases):
+                return
         if self._paths(node, name, paths) or self._inherited(node, name, bases):
             return
         if name in tables.INTERNAL_ATTRIBUTES:
@@ -198,7 +199,7 @@ class Rules:
             if name in LISTED:
                 chained = any(_listed_parts(path) for path in paths)
                 self._listed(node, name, parent, chained)
-            elif name not in ORDINARY_DUNDERS:
+            elif name not in ORDINARY_DUNDERS and not (self._defined(name) and self._is_own(bases, name)):
                 self.report(node, f"Forbidden attribute: {name}", DUNDER_WHY, DUNDER_FIX)
         elif name.startswith("_") and name not in tables.SAFE_PRIVATE:
             if not self._is_own(bases, name):
@@ -217,12 +218,12 @@ class Rules:
         """Judge the attribute as the next part of each path; whether one of them was reported."""
         for path in paths:
             full = f"{path}.{name}"
-            if path.startswith("?"):
-                verdict = reached(full)
-            elif path == "builtins.__builtins__" or path.endswith(".__builtins__"):
+            if path.endswith(".__builtins__"):
                 verdict = Verdict(
                     f"Forbidden attribute: __builtins__.{name}", "error", DUNDER_WHY, "Use the name itself"
                 )
+            elif path.startswith("?"):
+                verdict = reached(full)
             elif import_is_refused(path) or judge_path(path) is not None:
                 continue
             else:
@@ -575,13 +576,15 @@ class Rules:
             if kind != "lib":
                 continue
             tail = _tail(path)
-            state = next((name for name in tables.CHANGEABLE if path == name), None)
-            if state or (path.split(".")[0].rstrip("()") in {"sys", "os", "builtins"} and "(" not in path):
-                verdict = _state_change(state or path)
-                self.verdict(target, verdict)
+            if path in tables.CHANGEABLE:
+                self.verdict(target, _state_change(path))
             elif tail in LISTED:
                 self.report(target, f"Forbidden attribute: {tail}", DUNDER_WHY, DUNDER_FIX)
-            elif "(" not in path and "[" not in path and not path.startswith("?") and self._is_code(extra[0], path):
+            elif isinstance(target, ast.Subscript) or "(" in path or "[" in path or path.startswith("?"):
+                continue
+            elif path in tables.PROCESS_MODULES:
+                self.verdict(target, _state_change(f"{path}.{target.attr}"))  # type: ignore[attr-defined]
+            elif self._is_code(extra[0], path):
                 why = "a changed library changes what others run"
                 self.report(target, f"Changed library: {path}", why, "Wrap the function in one of your own")
         if isinstance(target, ast.Attribute):

@@ -21,9 +21,10 @@ EVAL, SINK = 0, 1
 class Var:
     """Everything that may be bound to one name, and the units to look at again when that grows."""
 
-    __slots__ = ("readers", "values")
+    __slots__ = ("readers", "texts", "values")
 
     def __init__(self) -> None:
+        self.texts = 0
         self.values: set[Value] = set()
         self.readers: set[Unit] = set()
 

@@ -409,18 +409,15 @@ REACHED_FUNCTIONS = {
 """What, read from an attribute of a module's name, shows that the attribute is the module: `x.os.system`."""
 
 CHANGEABLE = {"os.environ", "sys.path", "sys.modules"}
+PROCESS_MODULES = {"os", "sys", "builtins"}
 MAPPING_WRITES = words(
     """
     update pop setdefault clear popitem __setitem__ __delitem__ append insert extend remove
     """
 )
 
-DEFINABLE_DUNDERS = words(
-    """
-    __getattribute__ __setattr__ __delattr__ __getstate__ __setstate__ __subclasshook__ __mro_entries__
-    """
-)
-"""Dunders that a class may define though nobody may read them elsewhere."""
+LIBRARY_SETTINGS = {"backends", "options", "config", "mode", "display"}
+"""Parts of libraries that hold settings: a value from elsewhere may be stored there."""
 
 INTERNAL_TEXTS = INTERNAL_ATTRIBUTES | words(
     """
@@ -430,8 +427,13 @@ INTERNAL_TEXTS = INTERNAL_ATTRIBUTES | words(
 )
 """Names that, given to a function as text, ask for the attribute of that name."""
 
-ATTRIBUTES_BY_TEXT = words("agg aggregate apply transform map_attr")
-"""Methods of tables that take the name of another method as text."""
+FORBIDDEN_DEFINITIONS = words(
+    """
+    __annotations__ __array_interface__ __array_struct__ __bases__ __builtins__ __class__ __code__ __cuda_array_interface__
+    __dict__ __globals__ __import__ __loader__ __mro__ __path__ __reduce__ __reduce_ex__ __spec__ __subclasses__
+    """
+)
+"""Dunders that neither a module nor a class may define: the interpreter or a library would act on them."""
 
-LIBRARY_SETTINGS = {"backends", "options", "config", "mode", "display"}
-"""Parts of libraries that hold settings: a value from elsewhere may be stored there."""
+ATTRIBUTES_BY_TEXT = words("agg aggregate apply transform")
+"""Methods of tables that take the name of another method as text."""
