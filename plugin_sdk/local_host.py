@@ -15,6 +15,10 @@ LIMITS = {
 """Environment variable -> field of HostSettings."""
 
 
+OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+"""Without a model cache a model is missing at once; the libraries would knock at the hub for minutes."""
+
+
 class BadSetting(PlatformError):
     """An environment variable holds what can't be used."""
 
@@ -30,16 +34,18 @@ def local_host_settings(environ: Mapping[str, str] | None = None) -> HostSetting
     env = os.environ if environ is None else environ
     limits = {field: _number(name, env[name]) for name, field in LIMITS.items() if env.get(name)}
     defaults = HostSettings()
+    cache = model_cache(env)
     return HostSettings(
         memory_mb=int(limits.get("memory_mb", defaults.memory_mb)),
         call_timeout_s=limits.get("call_timeout_s", defaults.call_timeout_s),
         scratch_mb=int(limits.get("scratch_mb", defaults.scratch_mb)),
-        model_cache=model_cache(env),
+        model_cache=cache,
+        env=OFFLINE if cache is None else {},
     )
 
 
 def model_cache(env: Mapping[str, str]) -> Path | None:
-    """HF_HOME, else `$OPENPEEK_HOME/models` (by default under ~/.openpeek), if it is there."""
+    """HF_HOME; else, if it is there, `$OPENPEEK_HOME/models` (by default under ~/.openpeek)."""
     if env.get("HF_HOME"):
         return Path(env["HF_HOME"])
     home = Path(env["OPENPEEK_HOME"]) if env.get("OPENPEEK_HOME") else Path.home() / ".openpeek"

@@ -21,6 +21,10 @@ from plugin_sdk.sample_records import Record
 from plugin_sdk.sample_tables import to_records, to_table
 from plugin_sdk.samples import find_sample, path_of, sample_request, sample_rows
 
+MODELS = (
+    "Models are read from the model cache and not downloaded: set HF_HOME to a cache that has this one, "
+    "or run 'mixpeek up' once to make the platform's own."
+)
 CHECKS = ("layout", "scan", "manifest", "pipeline", "run", "realtime")
 REQUIRED = ("manifest.py", "pipeline.py")
 
@@ -157,7 +161,7 @@ class _Run:
             first = result.failures[0]
             raise CheckFailed(
                 f"{len(result.failures)} of {_count(result.rows_in, 'row')} failed; row {first.row}: {first.reason}",
-                "Correct the processor, or the sample data.",
+                MODELS if "huggingface.co" in first.reason else "Correct the processor, or the sample data.",
             )
         if not self.report.documents:
             raise CheckFailed(f"No document came out of {_count(result.rows_in, 'row')}.", "Return the rows.")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SHOWN_DOCUMENTS = 3
 SHOWN_FAILURES = 10
+SHOWN_LOG_LINES = 30
 
 
 def test(
@@ -64,7 +65,9 @@ def _lines(report: "CheckReport", verbose: bool) -> list[str]:
         lines += [f"  {_short(document)}" for document in report.documents[:SHOWN_DOCUMENTS]]
         lines += [f"  {name}: {seconds:.3f}" for name, seconds in report.timings.items()]
     if report.logs and (verbose or not report.passed):
-        lines += ["Logs:", report.logs.rstrip()]
+        said = report.logs.rstrip().splitlines()
+        cut = 0 if verbose else max(0, len(said) - SHOWN_LOG_LINES)
+        lines += ["Logs:" if not cut else f"Logs (the last {SHOWN_LOG_LINES} lines; all with --verbose):", *said[cut:]]
     return [*lines, "Passed." if report.passed else "Failed."]
 
 

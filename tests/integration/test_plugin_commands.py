@@ -133,6 +133,17 @@ def test_quick_start_passes_unmodified(tmp_path):
     assert report["documents"][0]["label"] in ("positive", "negative")
 
 
+def test_model_outside_the_cache_is_missing_at_once_with_the_way_out(tmp_path):
+    write_files(tmp_path / "my_extractor", quickstart.FILES)
+
+    report, code = report_of(tmp_path / "my_extractor", OPENPEEK_HOME=str(tmp_path), HF_HOME="")
+
+    assert code == 1
+    assert "set HF_HOME" in check(report, "run")["message"]
+    assert len(report["failed_documents"]) == 3
+    assert report["timings"]["run_s"] < 60
+
+
 def test_rows_of_a_sample_file_come_out_in_order(tmp_path):
     rows = tmp_path / "rows.csv"
     rows.write_text("text,lang\nfirst,en\nsecond,de\n")

@@ -23,9 +23,11 @@ def test_limits_come_from_the_environment(tmp_path):
 
 
 def test_without_limits_the_defaults_hold(tmp_path):
-    settings = local_host_settings({"OPENPEEK_HOME": str(tmp_path)})
+    settings, defaults = local_host_settings({"OPENPEEK_HOME": str(tmp_path)}), HostSettings()
 
-    assert settings == HostSettings()
+    assert (settings.memory_mb, settings.call_timeout_s) == (defaults.memory_mb, defaults.call_timeout_s)
+    assert settings.model_cache is None
+    assert settings.env["HF_HUB_OFFLINE"] == "1"
 
 
 def test_platforms_own_models_are_used_when_there(tmp_path):
