@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from plugin_sdk import errors
-from plugin_sdk.errors import HostFailed, PlatformError, PluginRaised
+from plugin_sdk.errors import HostFailed, InvalidPipeline, InvalidRealtime, PlatformError, PluginRaised
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host.board import Reader
 from plugin_sdk.host.connection import Connection, HostEnded, HostSilent
@@ -55,7 +55,7 @@ class PluginHost:
     ) -> None:
         self.name = name
         self.realtime: RealtimeInfo | None = None
-        self.steps: list[StepInfo] = []
+        self.steps: list[StepInfo] | None = None
         self._keeper, self._connection, self._scratch = keeper, connection, scratch
         self._settings, self._fetch_asset = settings, fetch_asset
         self._manifest: Manifest | None = None
@@ -128,8 +128,8 @@ class PluginHost:
         asked = {"request": request.to_dict(), "dataset_size": dataset_size, "content_flags": content_flags}
         told = self._ask(Op.OPEN_PIPELINE, asked, Op.PIPELINE)
         with self._conversation():
-            self.steps = parsed(lambda: [StepInfo(**step) for step in told])
-        return self.steps
+            steps = self.steps = parsed(lambda: [StepInfo(**step) for step in told])
+        return steps
 
     def run(
         self, table: "pa.Table", on_progress: OnProgress | None = None, steps: tuple[int, int] | None = None
@@ -145,13 +145,19 @@ class PluginHost:
             The rows that passed with every column, and the rows that failed.
 
         Raises:
+            InvalidPipeline: `open_pipeline` was not called.
             HostFailed: the host died, hung or cheated; `step` and `rows` are what was in flight.
         """
         from plugin_sdk.host import results, tables
 
+        if self.steps is None:
+            raise InvalidPipeline(
+                f"Plugin '{self.name}': no pipeline is open in its host.", "Call open_pipeline first."
+            )
+        labels = [step.label for step in self.steps]
         with self._conversation() as flight:
             mark = self._connection.log.total
-            flight.expect([step.label for step in self.steps], table.num_rows, on_progress)
+            flight.expect(labels, table.num_rows, on_progress)
             with shared(tables.share(table)) as (fd, size):
                 self._send(Op.RUN, {"size": size, "steps": steps}, flight, [fd, *self._output()])
                 summary = Summary.of(self._until(Op.RESULT, flight), table.num_rows)
@@ -180,6 +186,7 @@ class PluginHost:
             PluginRaised, InvalidRealtime: the handler raised, or answered no dict.
             HostFailed: the host died, hung or cheated.
         """
+        self._require_handler()
         answer = self._ask(Op.PREDICT, request, Op.PREDICTION)
         if not isinstance(answer, dict):
             with self._conversation():
@@ -192,9 +199,14 @@ class PluginHost:
         Raises:
             HostFailed: the host died, hung or cheated.
         """
+        self._require_handler()
         told = self._ask(Op.PREDICT_BATCH, list(requests), Op.PREDICTIONS)
         with self._conversation():
             return parsed(lambda: [_answer(*one) for one in _exactly(told, len(requests))])
+
+    def _require_handler(self) -> None:
+        if self.realtime is None:
+            raise InvalidRealtime(f"Plugin '{self.name}': no handler is open in its host.", "Call open_realtime first.")
 
     def kill(self, reason: str = "killed: by its worker") -> None:
         """End it at once, from any thread; a call under way raises HostFailed with this reason, as later calls do."""

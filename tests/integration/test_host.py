@@ -276,6 +276,16 @@ def test_files_and_realtime_of_the_plugin_can_be_wrong_and_say_so(start):
     assert host.inspect().name == "sample"
 
 
+def test_what_was_not_opened_cannot_be_run(start):
+    host = start()
+
+    with pytest.raises(InvalidPipeline, match="open_pipeline first"):
+        host.run(table(["a"]))
+    with pytest.raises(InvalidRealtime, match="open_realtime first"):
+        host.predict({})
+    assert host.alive
+
+
 # Realtime
 
 REALTIME = """

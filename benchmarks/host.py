@@ -1,0 +1,145 @@
+"""What the plugin host costs: a child ready, a batch over the same work in process, a realtime hop, an idle child.
+
+    python -m benchmarks.host
+
+Medians of interleaved rounds, in wall time; what other work of the machine adds shows in the fastest round beside.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from rich.console import Console
+from rich.table import Table
+
+from plugin_sdk.columns import to_frame
+from plugin_sdk.extractor_request import ExtractorRequest
+from plugin_sdk.host import HostSettings, PluginHost, Zygote
+
+DIM = 384
+FILES = {
+    "manifest.py": f"""
+from pydantic import BaseModel
+
+class Output(BaseModel):
+    embedding: list[float]
+
+metadata = {{"feature_extractor_name": "bench", "version": "1.0.0", "description": "x", "category": "text"}}
+output_schema = Output
+features = [{{"feature_name": "bench_embedding", "feature_type": "embedding", "embedding_dim": {DIM},
+             "distance_metric": "cosine"}}]
+""",
+    "pipeline.py": """
+from engine.plugins.extractors.pipeline import StepDefinition
+from .processor import embed
+
+def build_steps(extractor_request, **kwargs):
+    return {"steps": [StepDefinition(embed, batch_size=1_000_000)]}
+""",
+    "processor.py": f"""
+import numpy as np
+
+def embed(batch):
+    texts = batch["data"].fillna("").tolist()
+    batch["bench_embedding"] = list(np.full((len(texts), {DIM}), len(texts[0]), np.float32))
+    return batch
+""",
+    "realtime.py": f"""
+class RealtimeHandler:
+    def predict(self, request):
+        return {{"embedding": [0.5] * {DIM}}} if request.get("text") else {{}}
+""",
+}
+
+
+def main() -> None:
+    """Measure everything and print the table."""
+    table = Table("measure", "median", "fastest", "target")
+    with tempfile.TemporaryDirectory() as place:
+        for name, text in FILES.items():
+            Path(place, name).write_text(text, encoding="utf-8")
+        began = time.perf_counter()
+        with Zygote(HostSettings()) as zygote:
+            table.add_row("zygote start", f"{time.perf_counter() - began:.2f} s", "", "")
+            _starts(zygote, Path(place), table)
+            with zygote.start(Path(place), name="bench") as host:
+                table.add_row("idle child, private", f"{_private_mib(host.pid):.1f} MiB", "", "8 MiB")
+                host.open_pipeline(ExtractorRequest.of("bench", "1.0.0"))
+                host.open_realtime()
+                _batches(host, table)
+                _realtime(host, table)
+    Console().print(table)
+
+
+def _starts(zygote: Zygote, folder: Path, table: Table) -> None:
+    seconds = []
+    for _ in range(30):
+        began = time.perf_counter()
+        host = zygote.start(folder, name="bench")
+        seconds.append(time.perf_counter() - began)
+        host.close()
+    table.add_row("fork to ready", *_ms(seconds), "10 ms")
+
+
+def _batches(host: PluginHost, table: Table) -> None:
+    for rows in (1, 64, 512, 4096):
+        sent = _rows(rows)
+        frame = to_frame(sent)
+        inside: list[float] = []
+        across: list[float] = []
+        for _ in range(100):
+            inside.append(_timed(lambda frame=frame: _embed(frame.copy(deep=False))))  # type: ignore[misc]
+            across.append(_timed(lambda sent=sent: host.run(sent)))  # type: ignore[misc]
+        table.add_row(f"batch of {rows}, in process", *_ms(inside), "")
+        table.add_row(f"batch of {rows}, in the host", *_ms(across), "+1 ms" if rows <= 512 else "")
+
+
+def _realtime(host: PluginHost, table: Table) -> None:
+    empty: list[float] = []
+    full: list[float] = []
+    for _ in range(3000):
+        empty.append(_timed(lambda: host.predict({})))
+        full.append(_timed(lambda: host.predict({"text": "x"})))
+    table.add_row("realtime, empty", *_us(empty), "60 µs")
+    table.add_row(f"realtime, {DIM} floats", *_us(full), "110 µs")
+
+
+def _embed(batch: pd.DataFrame) -> pd.DataFrame:
+    texts = batch["data"].fillna("").tolist()
+    batch["bench_embedding"] = list(np.full((len(texts), DIM), len(texts[0]), np.float32))
+    return batch
+
+
+def _rows(count: int) -> pa.Table:
+    names = ("document_id", "object_id", "blob_id")
+    columns = {name: [f"{name}_{i}" for i in range(count)] for name in names}
+    texts = ["some words of a text " * 5] * count
+    return pa.table(columns | {"data": texts, "mime_type": ["text/plain"] * count, "size_bytes": list(range(count))})
+
+
+def _timed(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def _ms(seconds: list[float]) -> tuple[str, str]:
+    return f"{median(seconds) * 1e3:.2f} ms", f"{min(seconds) * 1e3:.2f} ms"
+
+
+def _us(seconds: list[float]) -> tuple[str, str]:
+    return f"{median(seconds) * 1e6:.0f} µs", f"{min(seconds) * 1e6:.0f} µs"
+
+
+def _private_mib(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty:")) / 1024
+
+
+if __name__ == "__main__":
+    main()
