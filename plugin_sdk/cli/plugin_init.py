@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from plugin_sdk.cli import options
-from plugin_sdk.cli.output import Format, emit, fail
+from plugin_sdk.cli.output import Format, emit, fail, say
 from plugin_sdk.errors import InvalidManifest, PlatformError
 from plugin_sdk.manifest.names import normalise_name
+
+MIN_NAME = 3
 
 
 class Category(StrEnum):
@@ -40,10 +42,12 @@ def init(
     from plugin_sdk.scaffold import create_plugin
 
     try:
-        normal = normalise_name(name)
+        normal = normalise_name(_long_enough(name))
     except InvalidManifest as error:
         raise typer.BadParameter(str(error), param_hint="NAME") from error
-    folder = output / normal
+    folder = output / (name if len(name) < MIN_NAME else normal)
+    if len(name) < MIN_NAME:
+        say(f"A plugin's name has {MIN_NAME} characters or more: this one is called {normal}.", format)
     try:
         files = create_plugin(folder, normal, category.value, description, author)
     except OSError as error:
@@ -56,6 +60,11 @@ def init(
     made = {"name": normal, "category": category.value, "path": str(folder), "files": _relative(files, folder)}
     listed = "\n".join(f"  {file}" for file in _relative(files, folder))
     emit(made, f"Created {folder}\n{listed}\nNext: cd {folder} && mixpeek plugin test", format)
+
+
+def _long_enough(name: str) -> str:
+    """A name of one or two letters, completed: `x` becomes `x_extractor`; any other as it is."""
+    return f"{name}_extractor" if 0 < len(name) < MIN_NAME else name
 
 
 def _relative(files: list[Path], folder: Path) -> list[str]:

@@ -108,6 +108,14 @@ def test_init_refuses_existing_folders_and_wrong_names(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["my_extractor"]
 
 
+def test_init_completes_a_name_that_is_too_short(tmp_path):
+    made = mixpeek("plugin", "init", "x", "--category", "text", cwd=tmp_path)
+
+    assert made.returncode == 0
+    assert "called x_extractor" in made.stderr
+    assert report_of(tmp_path / "x")[0]["passed"]
+
+
 def test_init_answers_programs_in_json(tmp_path):
     made = mixpeek("plugin", "init", "my_extractor", "--output", tmp_path, "--format", "json")
 

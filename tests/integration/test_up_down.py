@@ -3,73 +3,15 @@
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
+from tests.integration.platforms import Platform
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-
-
-class Platform:
-    """A home of its own, and the command line."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.port, self.emulator_port = free_port(), free_port()
-
-    def run(self, command: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        given = {k: v for k, v in os.environ.items() if not k.startswith("OPENPEEK_")}
-        variables = {
-            "OPENPEEK_HOME": str(self.home),
-            "OPENPEEK_PORT": str(self.port),
-            "OPENPEEK_EMULATOR_PORT": str(self.emulator_port),
-            "AWS_SECRET_ACCESS_KEY": "a-real-secret",
-        }
-        return subprocess.run(
-            [sys.executable, "-m", "infra.local", command, *arguments],
-            env=given | variables,
-            cwd=self.home.parent,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-
-    def told(self, command: str) -> dict:
-        done = self.run(command, "--format", "json")
-        assert done.stdout, done.stderr
-        return json.loads(done.stdout)
-
-    def up(self) -> dict:
-        done = self.run("up", "--format", "json")
-        assert done.returncode == 0, done.stderr + self.logs()
-        return json.loads(done.stdout)
-
-    def logs(self) -> str:
-        return "\n".join(f"{p.name}: {p.read_text(errors='replace')[-2000:]}" for p in self.home.glob("logs/*.log"))
-
-    def processes(self) -> dict[str, int]:
-        state = json.loads((self.home / "run" / "platform.json").read_text())
-        return {name: said["process"]["pid"] for name, said in state["services"].items() if said["process"]} | {
-            "supervisor": state["supervisor"]["pid"]
-        }
-
-    def get(self, path: str) -> httpx.Response:
-        key = json.loads((self.home / "profile.json").read_text())["api_key"]
-        url = f"http://127.0.0.1:{self.port}{path}"
-        return httpx.get(url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def eventually(holds, timeout_s: float = 45.0) -> bool:
