@@ -1,0 +1,6 @@
+"""All measurements, one after the other: `make bench`."""
+
+from benchmarks import platform
+
+if __name__ == "__main__":
+    platform.main()
