@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 import orjson
 
@@ -23,6 +23,7 @@ from core.stores.blobs import BlobRef
 INLINE_BYTES = 64 * 1024
 RECORD_BYTES = 256 * 1024
 MAX_URL = 2083
+SCHEMES = ("http://", "https://", "s3://")
 MAX_FILE_BYTES = 32 * 1024 * 1024
 TEXT_TYPES = frozenset({"text", "string"})
 
@@ -93,8 +94,8 @@ def named_blob(blob: Mapping[str, Any], schema: Schema | None) -> dict[str, Any]
 
 def check_url(url: str, files: Files, where: str) -> str:
     """The URL, if it is http, https or s3 and points at no other tenant's file."""
-    parts = urlsplit(url) if len(url) <= MAX_URL else None
-    if parts is None or parts.scheme not in ("http", "https", "s3") or not parts.hostname or not url.isprintable():
+    parts = _parts(url) if len(url) <= MAX_URL else None
+    if parts is None or not url.startswith(SCHEMES) or not parts.netloc or not url.isprintable():
         raise InvalidRequest(
             f"{where} is no http, https or s3 URL of at most {MAX_URL} characters.",
             "Send one, or upload the file.",
@@ -104,6 +105,13 @@ def check_url(url: str, files: Files, where: str) -> str:
     if parts.scheme == "s3" and parts.netloc in files.forbidden and not own:
         raise InvalidRequest(f"{where}: there is no file at {url}.", "Use a file of this namespace.", where)
     return url
+
+
+def _parts(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:  # such as "http://["
+        return None
 
 
 def _agree(kind: str, described: str) -> bool:
@@ -134,7 +142,7 @@ def _text(blob: Blob, data: Any, files: Files, where: str) -> Blob:
 def _file(blob: Blob, data: Any, files: Files, where: str) -> Blob:
     if isinstance(data, str) and data.startswith("data:"):
         return _embedded(blob, data, files, where)
-    if not isinstance(data, str) or urlsplit(data[:MAX_URL]).scheme not in ("http", "https", "s3"):
+    if not isinstance(data, str) or not data.lower().startswith(SCHEMES):
         raise InvalidRequest(
             f"{where} of a blob of type {blob.type} is no URL.",
             "Send an http, https, s3 or data: URL, or upload the file and send its upload_id.",

@@ -226,7 +226,8 @@ def _made(stores: Stores, scope: Scope, bucket: Bucket, asked: Mapping[str, Any]
     object_id = ordered_id("obj")
     settings = stores.settings
     folder = f"{scope.prefix}/{bucket.bucket_id}/{object_id}"
-    forbidden = frozenset({settings.object_bucket, settings.plugin_bucket})
+    data_bucket = settings.data_uri.removeprefix("s3://").partition("/")[0]
+    forbidden = frozenset({settings.object_bucket, settings.plugin_bucket, data_bucket})
     files = Files(settings.object_bucket, scope.prefix, folder, forbidden)
     blobs = [_blob(stores, scope, bucket, files, a, f"blobs[{i}]") for i, a in enumerate(_asked_blobs(bucket, asked))]
     thing = Object(

@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from core.errors import InvalidRequest
 from core.http import answer_to, envelope, invalid_fields
 from functions.api.deps import Answer
 from plugin_sdk.errors import PlatformError
@@ -24,7 +25,13 @@ def answer_errors(app: FastAPI) -> None:
         return Answer(body, status, headers)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, error: RequestValidationError) -> Answer:
+    async def invalid(request: Request, error: RequestValidationError) -> Answer:
+        if isinstance(error.body, bytes):  # it was left unparsed, for its type is not JSON's
+            told = request.headers.get("content-type")
+            wrong = InvalidRequest(
+                f"The body's type is {told!r}.", "Send Content-Type: application/json.", "Content-Type"
+            )
+            return Answer(answer_to(wrong)[1], 422)
         return Answer(invalid_fields(error.errors()), 422)
 
     @app.exception_handler(HTTPException)

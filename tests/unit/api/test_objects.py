@@ -102,6 +102,10 @@ def test_short_blob_goes_to_the_only_blob_property(api: Api) -> None:
             "no http, https or s3 URL",
         ),
         ({"blobs": [{"property": "picture", "type": "image", "url": "s3://{plugins}/x"}]}, "there is no file at"),
+        ({"blobs": [{"property": "picture", "type": "image", "url": "http://["}]}, "no http, https or s3 URL"),
+        ({"blobs": [{"property": "picture", "type": "image", "data": "http://["}]}, "no http, https or s3 URL"),
+        ({"blobs": [{"property": "picture", "type": "image", "url": "S3://{plugins}/x"}]}, "no http, https or s3 URL"),
+        ({"blobs": [{"property": "picture", "type": "image", "data": "s3://{plugins}/x"}]}, "there is no file at"),
         (
             {"blobs": [{"property": "picture", "type": "image", "url": "s3://{objects}/org/ns/x"}]},
             "there is no file at",
@@ -114,8 +118,9 @@ def test_short_blob_goes_to_the_only_blob_property(api: Api) -> None:
 def test_wrong_object_is_refused_by_the_field(docs: Api, moto_stores: Stores, asked: Any, said: str) -> None:
     settings = moto_stores.settings
     for blob in asked["blobs"] if isinstance(asked["blobs"], list) else []:
-        if "url" in blob:
-            blob["url"] = blob["url"].format(plugins=settings.plugin_bucket, objects=settings.object_bucket)
+        for key in ("url", "data"):
+            if "://{" in str(blob.get(key)):
+                blob[key] = blob[key].format(plugins=settings.plugin_bucket, objects=settings.object_bucket)
 
     assert said in docs.fails(422, "POST", OBJECTS, asked)
     assert docs.ok("GET", "/v1/buckets/docs")["object_count"] == 0
@@ -261,3 +266,30 @@ def scope_of(api: Api, stores: Stores) -> Scope:
     key = key_by_hash(stores, hashlib.sha256(api.secret.encode()).hexdigest())
     assert key and api.namespace
     return Scope(key.org_id, api.namespace)
+
+
+def test_auto_process_without_a_collection_creates_and_says_that_nothing_ran(docs: Api) -> None:
+    one = docs.ok("POST", f"{OBJECTS}?auto_process=true", text("a"))
+    many = docs.ok("POST", f"{OBJECTS}/batch?auto_process=true", {"objects": [text("b")]})
+
+    assert "auto_process did nothing" in one["warnings"][0]
+    assert (many["succeeded_count"], len(many["warnings"])) == (1, 1)
+    assert docs.ok("GET", "/v1/buckets/docs")["object_count"] == 2
+
+
+def test_auto_process_submits_the_new_objects_to_the_collections(docs: Api, moto_stores: Stores) -> None:
+    collection = {
+        "collection_name": "all",
+        "source": {"type": "bucket", "bucket_ids": ["docs"]},
+        "feature_extractor": {"feature_extractor_name": "passthrough_extractor", "version": "v1"},
+    }
+    docs.ok("POST", "/v1/collections", collection)
+
+    made = docs.ok("POST", f"{OBJECTS}?auto_process=true", text("a"))
+
+    assert docs.ok("GET", f"/v1/buckets/docs/batches/{made['batch_id']}")["object_count"] == 1
+    assert docs.ok("GET", f"/v1/tasks/{made['task_id']}")["status"] == "PENDING"
+    (job,) = moto_stores.queues.receive(moto_stores.settings.jobs_queue, wait_s=0)
+    assert job.body["batch_id"] == made["batch_id"]
+    docs.ok("DELETE", f"/v1/tasks/{made['task_id']}")
+    assert docs.ok("GET", f"/v1/buckets/docs/batches/{made['batch_id']}")["status"] == "CANCELED"
