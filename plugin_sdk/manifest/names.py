@@ -5,7 +5,7 @@ import re
 from plugin_sdk.errors import InvalidManifest
 
 NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{2,63}")
-NUMBER = r"(?:0|[1-9][0-9]{0,8})"
+NUMBER = r"[0-9]{1,9}"
 VERSION = re.compile(rf"v?({NUMBER})(?:\.({NUMBER}))?(?:\.({NUMBER}))?", re.ASCII)
 
 
@@ -34,7 +34,7 @@ def normalise_version(version: str) -> str:
     found = VERSION.fullmatch(version.strip())
     if not found:
         raise InvalidManifest(f"{version!r} is no version.", "Write it as X.Y.Z, e.g. '1.0.0'.", "version")
-    return ".".join(part or "0" for part in found.groups())
+    return ".".join(str(int(part or 0)) for part in found.groups())
 
 
 def plugin_id(name: str, version: str) -> str:

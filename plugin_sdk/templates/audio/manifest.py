@@ -4,7 +4,7 @@ from typing import List
 
 from pydantic import BaseModel, Field
 
-from .processors.core import DIM
+DIM = 64  # 32 bands, the mean and the spread of each
 
 
 class {{Class}}Input(BaseModel):

@@ -4,7 +4,7 @@ from typing import List
 
 from pydantic import BaseModel, Field
 
-from .processors.core import DIM
+DIM = 256
 
 
 class {{Class}}Input(BaseModel):

@@ -4,7 +4,7 @@ from typing import List
 
 from pydantic import BaseModel, Field
 
-from .processors.core import DIM
+DIM = 64  # 4 levels of red, green and blue
 
 
 class {{Class}}Input(BaseModel):

@@ -4,7 +4,8 @@ from typing import List, Optional
 
 from pydantic import BaseModel, Field
 
-from .processors.core import IMAGE_DIM, TEXT_DIM
+TEXT_DIM = 256
+IMAGE_DIM = 64  # 4 levels of red, green and blue
 
 
 class {{Class}}Input(BaseModel):

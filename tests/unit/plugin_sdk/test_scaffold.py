@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import wave
 import zlib
 from pathlib import Path
@@ -48,7 +50,23 @@ def test_every_category_has_the_documented_layout(tmp_path, category):
         category,
         "Says what.",
     )
+    assert found.features
     assert found.errors == []
+
+
+def test_manifests_need_nothing_but_pydantic(tmp_path):
+    folders = [tmp_path / category for category in CATEGORIES]
+    for folder in folders:
+        create_plugin(folder, "my_extractor", folder.name)
+    code = (
+        "import sys; from pathlib import Path; from plugin_sdk.loading import load_plugin\n"
+        "for folder in sys.argv[1:]: load_plugin(Path(folder)).manifest()\n"
+        "print([m for m in ('numpy', 'pandas', 'pyarrow') if m in sys.modules])"
+    )
+
+    ran = subprocess.run([sys.executable, "-c", code, *map(str, folders)], capture_output=True, text=True)
+
+    assert (ran.stdout.strip(), ran.stderr) == ("[]", "")
 
 
 @pytest.mark.parametrize("text", ['He said "hi"', "back\\slash", "{{name}}", "'''\"\"\"", "line\nbreak", "\udcff", "Ü"])

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from shared.plugins.sdk import open_asset
 
-BANDS = 32
-DIM = 2 * BANDS
+from ..manifest import DIM
+
+BANDS = DIM // 2
 LOWEST_HZ = 50.0
 
 

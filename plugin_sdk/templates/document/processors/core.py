@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from shared.plugins.sdk import open_asset
 
+from ..manifest import DIM
 from .pdf import read_pdf
 
-DIM = 256
 WORD = re.compile(r"\w+")
 ADDRESS = re.compile(r"(s3|file|https?)://\S+")
 

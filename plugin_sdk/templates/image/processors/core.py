@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from shared.plugins.sdk import open_asset
 
+from ..manifest import DIM
 from .pixels import read_pixels
 
 LEVELS = 4
-DIM = LEVELS**3
 
 
 @dataclass

@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 from shared.plugins.sdk import open_asset
 
+from ..manifest import IMAGE_DIM, TEXT_DIM
 from .pixels import read_pixels
 
-TEXT_DIM = 256
 LEVELS = 4
-IMAGE_DIM = LEVELS**3
 WORD = re.compile(r"\w+")
 ADDRESS = re.compile(r"(s3|file|https?)://\S+")
 

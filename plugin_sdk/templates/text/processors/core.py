@@ -9,7 +9,8 @@ from typing import Any, Dict, List, Optional
 import numpy as np
 import pandas as pd
 
-DIM = 256
+from ..manifest import DIM
+
 WORD = re.compile(r"\w+")
 
 

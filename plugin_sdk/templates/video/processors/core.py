@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 from shared.plugins.sdk import open_asset
 
+from ..manifest import DIM
 from .mp4 import read_video_track
-
-DIM = 64
 
 
 @dataclass
