@@ -42,7 +42,7 @@ def publish(
 def upload(api: Api, name: str, version: str, description: str, archive: bytes) -> Any:
     """Presign, PUT, confirm; the confirm call's answer."""
     plugins = f"namespaces/{api.namespace}/plugins/uploads"
-    body = {"name": name, "version": version, "description": description or None, "file_size_bytes": len(archive)}
+    body = {"name": name, "version": version, "description": description[:500] or None, "file_size_bytes": len(archive)}
     presigned = api.post(plugins, body)
     api.put_file(presigned["presigned_url"], archive, "application/zip")
     return api.post(f"{plugins}/{presigned['upload_id']}/confirm")

@@ -51,14 +51,14 @@ def _of_model(model: type[BaseModel], field: str, find: Findings) -> dict[str, A
 
 
 def _of_dict(value: Mapping[Any, Any], field: str, find: Findings) -> dict[str, Any] | None:
-    properties = value.get("properties")
+    properties = value.get("properties", {})
     if value.get("type", "object") != "object" or not ("type" in value or "properties" in value or "$ref" in value):
         find.error(field, "is no JSON Schema of an object.", 'Write {"type": "object", "properties": {...}}.')
         return None
-    if properties is not None and not isinstance(properties, Mapping):
+    if not isinstance(properties, Mapping):
         find.error(f"{field}.properties", f"is {_kind(properties)}, not a dict.", HOW)
         return None
-    wrong = [key for key, rule in (properties or {}).items() if not isinstance(rule, Mapping | bool)]
+    wrong = [key for key, rule in properties.items() if not isinstance(rule, Mapping | bool)]
     for key in wrong:
         find.error(f"{field}.properties.{key}", "is no JSON Schema.", 'Write e.g. {"type": "string"}.')
     return None if wrong else _plain(value, field, find)
@@ -79,6 +79,9 @@ def _plain(schema: Mapping[Any, Any], field: str, find: Findings) -> dict[str, A
         root = resolve(plain, plain)
         plain = {**plain, **root} if isinstance(root, Mapping) else plain
         plain.pop("$ref", None)
+    if not isinstance(plain.get("properties", {}), dict):
+        find.error(f"{field}.properties", f"is {_kind(plain['properties'])}, not a dict.", HOW)
+        return None
     return plain
 
 
