@@ -11,10 +11,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from plugin_sdk.scanner.judge import MODULES, is_known
+from plugin_sdk.scanner.libraries import LIBRARY_DOORS
 from plugin_sdk.scanner.scopes import EVAL, SINK, Flattener, Module, Scope, Unit, Value, Var
 from plugin_sdk.scanner.tables import (
     FORBIDDEN_BUILTINS,
     HARMLESS,
+    PLATFORM_ROOTS,
     REACHED_FUNCTIONS,
     SENSITIVE,
     STDLIB_OBJECT_DOORS,
@@ -39,6 +41,8 @@ KEPT_ROOTS = set(STDLIB_OBJECT_DOORS) | words(
 """Modules of the harmless standard library whose objects are worth following."""
 INERT = HARMLESS - KEPT_ROOTS - SENSITIVE - {"os", "sys"}
 """Modules whose functions and classes need not be followed once their names are judged."""
+FOLLOWED = set(STDLIB_OBJECT_DOORS) | set(LIBRARY_DOORS) | PLATFORM_ROOTS
+"""Roots whose classes have methods that matter."""
 LISTED = set(WARNING_DUNDERS) | {"__dict__"}
 PASS_THROUGH = {
     f"builtins.{name}"
@@ -70,6 +74,21 @@ OPERATORS = words(
 )
 
 
+DULL: set[Value] = {
+    ("lib", f"builtins.{name}")
+    for name in BUILTINS
+    - set(FORBIDDEN_BUILTINS)
+    - words("type super object __builtins__ map filter iter next sorted reversed")
+}
+"""Builtins that need not be followed once they are kept somewhere: types and plain functions."""
+PLAIN_BASES = words(
+    """
+    object ABC BaseModel Exception ValueError RuntimeError TypeError KeyError Enum IntEnum StrEnum Protocol NamedTuple
+    TypedDict str int float dict list tuple Generic RootModel BaseSettings UserDict UserList Flag IntFlag
+    """
+)
+
+
 class TooTangled(Exception):
     """The flow of values did not settle within its budget."""
 
@@ -90,6 +109,9 @@ class Flow:
         self._stored: set[str] = set()
         self._special_names: set[str] = set()
         """Dunders that the plugin's classes define."""
+        self.plain: set[Scope] = set()
+        """Classes whose instances need not be told apart: nothing from a library's class, and not callable."""
+        self._plain_class: Scope | None = None
         self.sent = Var()
         self.raised = Var()
         self._unit = Unit()
@@ -112,6 +134,7 @@ class Flow:
         for module in self.modules.values():
             for scope in self._classes(module):
                 self._special_names |= {name for name in scope.names if name.startswith("__")}
+        self._find_plain()
         deadline = time.thread_time() + DEADLINE_S
         left = 20_000 + budget * sum(len(unit.ops) for unit in self._queue)
         while self._queue:
@@ -134,6 +157,32 @@ class Flow:
                 if kind == SINK and spec[0] == "own" and spec[1] == "cls":
                     yield spec[2]
 
+    def _find_plain(self) -> None:
+        classes = [scope for module in self.modules.values() for scope in self._classes(module)]
+        names = {scope.node.name for scope in classes if isinstance(scope.node, ast.ClassDef)}
+        rest = classes
+        while True:
+            special = {scope.node.name for scope in rest if not self._is_plain(scope, names)}  # type: ignore[attr-defined]
+            if not special & names:
+                break
+            names -= special
+        self.plain = {scope for scope in classes if self._is_plain(scope, names)}
+        self._plain_class = next(iter(self.plain), None)
+
+    @staticmethod
+    def _is_plain(scope: Scope, names: set[str]) -> bool:
+        bases = [base.value if isinstance(base, ast.Subscript) else base for base in scope.bases]
+        known = names | PLAIN_BASES
+        return "__call__" not in scope.names and all(
+            (base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")) in known for base in bases
+        )
+
+    def instance(self, scope: Scope) -> Value:
+        """An instance of one of the plugin's classes."""
+        if scope in self.plain and self._plain_class is not None:
+            return ("obj", self._plain_class)
+        return ("obj", scope)
+
     def evaluate(self, unit: Unit) -> None:
         self._unit = unit
         for kind, node, scope, extra in unit.ops:
@@ -155,7 +204,7 @@ class Flow:
     def write(self, var: Var, values: Iterable[Value]) -> None:
         changed = False
         for value in values:
-            if value in var.values:
+            if value in var.values or value in DULL:
                 continue
             if value[0] == "box":
                 old = next((what for kind, what in var.values if kind == "box"), NOTHING)
@@ -183,7 +232,9 @@ class Flow:
     @staticmethod
     def _merged(old: Values, new: Values) -> Values:
         """One container for all that a variable may hold, so that their number stays bounded."""
-        both = old | new
+        if new <= old:
+            return old
+        both = old | (new - DULL)
         if len(both) > MAX_VALUES:
             both = frozenset(
                 value for value in both if value[0] != "txt" and not (value[0] == "lib" and "(" in value[1])
@@ -348,7 +399,7 @@ class Flow:
             self.write(var, instances)
 
     def _sink_self(self, spec: tuple[str, Scope], scope: Scope, name: str) -> None:
-        self.write(scope.names[name], {("obj", spec[1])})
+        self.write(scope.names[name], {self.instance(spec[1])})
 
     def _sink_own(self, spec: tuple[str, str, Scope], scope: Scope, extra: tuple[Var, ast.AST]) -> None:
         var, node = extra
@@ -611,7 +662,7 @@ class Flow:
         here: Scope | None = scope
         while here is not None and here.kind != "class":
             here = here.parent
-        return frozenset({("obj", here)}) if here is not None else NOTHING
+        return frozenset({self.instance(here)}) if here is not None else NOTHING
 
     def _callbacks(self, arguments: list[Values], keywords: dict[str, Values], functions: Values) -> None:
         """Own functions handed to somebody may be called with what is handed over beside them."""
@@ -647,7 +698,7 @@ class Flow:
             return set(self.read(what.result))
         if kind == "cls":
             self._construct(what, arguments, keywords, spread)
-            return {("obj", what)}
+            return {self.instance(what)}
         if kind == "obj":
             return self._call_method(what, "__call__", arguments, keywords, spread)
         if kind == "box":
@@ -655,13 +706,26 @@ class Flow:
         return set()
 
     def _construct(self, scope: Scope, arguments: list[Values], keywords: dict[str, Values], spread: bool) -> None:
-        for name, values in keywords.items():
-            self.write(self.attribute(name), values)
-        fields = list(scope.names)
-        for name, values in zip(fields, arguments, strict=False):
-            self.write(self.attribute(name), values)
+        if scope is self._plain_class:  # it may stand for any plain class
+            for kind, function in tuple(self.read(self.attribute("__init__"))):
+                if kind == "def":
+                    self._bind(function, arguments, keywords, spread)
+        if "__init__" not in scope.names:  # a dataclass or model: arguments become attributes
+            for name, values in keywords.items():
+                self.write(self.attribute(name), values)
+            for name, values in zip(self._fields(scope), arguments, strict=False):
+                self.write(self.attribute(name), values)
         for method in ("__init__", "__new__", "__post_init__", "__init_subclass__"):
             self._call_method(scope, method, arguments, keywords, spread)
+
+    def _fields(self, scope: Scope) -> list[str]:
+        """Annotated names of a class and its bases, in the order in which a dataclass takes them."""
+        names: list[str] = []
+        for base in scope.bases:
+            for kind, other in self.of(base):
+                if kind == "cls" and other is not scope and isinstance(other.node, ast.ClassDef):
+                    names += _annotated(other.node)
+        return names + (_annotated(scope.node) if isinstance(scope.node, ast.ClassDef) else [])
 
     def _call_method(
         self, scope: Scope, name: str, arguments: list[Values], keywords: dict[str, Values], spread: bool
@@ -723,11 +787,13 @@ def member_path(path: str, name: str) -> str | None:
     if path.startswith(("builtins.", "typing.")):
         return f"?.{name}" if name in LISTED else None
     parts = path.split(".")
-    if parts[0] in INERT and f"{path}.{name}" not in MODULES and not (len(parts) == 1 and name in REACHABLE):
+    if parts[0] in HARMLESS and len(parts) > 1 and path not in MODULES and parts[0] not in STDLIB_OBJECT_DOORS:
         return f"?.{name}" if name in LISTED else None
-    if any(part[:1].isupper() for part in parts[1:-1]) or (
-        parts[0] in HARMLESS and parts[-1][:1].isupper() and parts[0] not in KEPT_ROOTS
-    ):
+    if parts[0] in INERT and f"{path}.{name}" not in MODULES and name not in REACHABLE:
+        return f"?.{name}" if name in LISTED else None
+    if parts[-1][:1].isupper() and len(parts) > 1 and parts[0] not in FOLLOWED:
+        return f"?.{name}" if name in LISTED else None
+    if any(part[:1].isupper() for part in parts[1:-1]):
         return f"?.{name}" if name in LISTED else None
     if path.count(".") > MAX_PARTS or (path.endswith(f".{name}") and path.count(".") > 2):
         return None
@@ -742,7 +808,7 @@ def called_path(path: str) -> str | None:
     root = path.split(".", 1)[0]
     if root in {"?", "builtins", "typing"} or path.rsplit(".", 1)[-1] in LISTED:
         return None
-    return f"{path}()" if root not in HARMLESS or root in KEPT_ROOTS else None
+    return f"{path}()" if root in FOLLOWED or root in KEPT_ROOTS else None
 
 
 def item_path(path: str) -> str | None:
@@ -751,6 +817,12 @@ def item_path(path: str) -> str | None:
     if name.removesuffix("[]") in LISTED:
         return path if name.endswith("[]") else f"{path}[]"
     return called_path(path)
+
+
+def _annotated(node: ast.ClassDef) -> list[str]:
+    return [
+        item.target.id for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
+    ]
 
 
 def is_method(function: Scope) -> bool:

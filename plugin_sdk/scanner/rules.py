@@ -188,9 +188,9 @@ class Rules:
         self, node: ast.AST, name: str, bases: frozenset[tuple[str, object]], parent: ast.AST | None
     ) -> None:
         paths = [str(path) for kind, path in bases if kind == "lib"]
-        if name.startswith("_") and not DUNDER.fullmatch(name) and all("." in path for path in paths):
-            if self._defined(name) and any(kind in {"obj", "cls"} for kind, _ in bases):
-                return
+        own = self._defined(name) and any(kind in {"obj", "cls"} for kind, _ in bases)
+        if own and name.startswith("_") and not DUNDER.fullmatch(name) and all("." in path for path in paths):
+            return
         if self._paths(node, name, paths) or self._inherited(node, name, bases):
             return
         if name in tables.INTERNAL_ATTRIBUTES:
@@ -218,6 +218,7 @@ class Rules:
         """Judge the attribute as the next part of each path; whether one of them was reported."""
         for path in paths:
             full = f"{path}.{name}"
+            verdict: Verdict | None
             if path.endswith(".__builtins__"):
                 verdict = Verdict(
                     f"Forbidden attribute: __builtins__.{name}", "error", DUNDER_WHY, "Use the name itself"

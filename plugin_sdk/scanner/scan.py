@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import stat
 import subprocess
@@ -16,6 +17,8 @@ from plugin_sdk.scanner.report import Report, Severity, Violation
 from plugin_sdk.scanner.rules import Rules
 from plugin_sdk.scanner.scopes import Module
 from plugin_sdk.scanner.source import MAX_SOURCE_BYTES, QUICK_BYTES, Unreadable, looks_hostile, parse
+
+log = logging.getLogger(__name__)
 
 CPU_LIMIT_S = 5
 TIME_LIMIT_S = 20.0
@@ -38,7 +41,7 @@ def scan_files(files: Mapping[str, bytes], *, strict: bool = False) -> Report:
     elif size > QUICK_BYTES or any(looks_hostile(content) for content in sources.values()):
         found += _judge_apart(sources)
     else:
-        found += judge_sources(sources)
+        found += _judge_here(sources)
     return Report.of(map(_strict, found) if strict else found, strict=strict)
 
 
@@ -128,11 +131,25 @@ def judge_sources(sources: Mapping[str, bytes]) -> list[Violation]:
     return found
 
 
+def _judge_here(sources: Mapping[str, bytes]) -> list[Violation]:
+    """Judge Python files in this process; a rule that fails on them rejects them, it never lets them pass."""
+    try:
+        return judge_sources(sources)
+    except Exception:
+        log.exception("the scanner failed on a plugin")
+        return [_unjudged(sources)]
+
+
+def _unjudged(sources: Mapping[str, bytes]) -> Violation:
+    file = max(sources, key=lambda name: len(sources[name]))
+    why = "the parser or the rules failed on it, or ran out of time or memory"
+    return Violation(file, 1, 0, "Code cannot be judged", "error", "Write plainer code, or less of it per file", why)
+
+
 def _judge_apart(sources: Mapping[str, bytes]) -> list[Violation]:
     """Judge Python files in a child process that is ended at its limits."""
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import types; p = types.ModuleType('plugin_sdk'); p.__path__ = [{str(ROOT / 'plugin_sdk')!r}]; sys.modules['plugin_sdk'] = p; from plugin_sdk.scanner.child import main; main()"
     message = json.dumps({name: content.decode("latin-1") for name, content in sources.items()}).encode()
-    file = max(sources, key=lambda name: len(sources[name]))
     with contextlib.suppress(subprocess.TimeoutExpired, ValueError):
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-c", code],
@@ -144,5 +161,4 @@ def _judge_apart(sources: Mapping[str, bytes]) -> list[Violation]:
         )
         if done.returncode == 0:
             return [Violation(*fields) for fields in json.loads(done.stdout)]
-    why = "the parser or the rules ran out of time or memory on it"
-    return [Violation(file, 1, 0, "Code cannot be judged", "error", "Write plainer code, or less of it per file", why)]
+    return [_unjudged(sources)]

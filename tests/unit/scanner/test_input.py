@@ -281,6 +281,7 @@ WORDS = st.sampled_from(
 def test_any_mix_of_tokens_is_judged_without_a_crash(source):
     report = scan_files({"core.py": source.encode(), "pkg/__init__.py": source.encode()})
 
+    assert "Code cannot be judged" not in [violation.message for violation in report.violations]
     assert report.passed is not any(violation.severity == "error" for violation in report.violations)
 
 
@@ -294,4 +295,5 @@ def test_any_mix_of_tokens_is_judged_without_a_crash(source):
 def test_any_bytes_are_judged_without_a_crash(files):
     report = scan_files(files)
 
+    assert "Code cannot be judged" not in [violation.message for violation in report.violations]
     assert report.passed is not any(violation.severity == "error" for violation in report.violations)
