@@ -70,8 +70,10 @@ class Runner:
                     future.release()
                     sink.add(outcome)
                     report.add(extraction.collection_id, outcome)
-        except BaseException:
+        except BaseException as error:
             self._stop(extraction, [*pending, *warming])
+            if isinstance(error, Exception) and self._client.status != "running":
+                raise EngineLost("The connection to the scheduler is lost.", "The batch is done again.") from error
             raise
         finally:
             sink.close()
@@ -101,7 +103,7 @@ class Runner:
                     "The cluster has no worker that answers.", "Start workers; the batch goes on by itself."
                 )
             waited_s += POLL_S
-            _wait(warming)
+            self._wait(warming)
 
     def _placement(self, extraction: Extraction, facts: StepFacts, report: Report) -> dict[str, float] | None:
         if not facts.wants_gpu:
@@ -126,11 +128,19 @@ class Runner:
     def _finished(self, pending: dict[Future, Partition]) -> list[Future]:
         while True:
             self._check()
-            done = _wait(list(pending))
+            done = self._wait(list(pending))
             if done:
                 return done
             if self._client.status != "running":
                 raise EngineLost("The connection to the scheduler is lost.", "The batch goes on when it is back.")
+
+    def _wait(self, futures: list[Future]) -> list[Future]:
+        """Those that are done, after half a second at most."""
+        try:
+            with self._client.as_current():
+                return list(wait(futures, timeout=POLL_S, return_when="FIRST_COMPLETED").done)
+        except TimeoutError:
+            return []
 
     def _stop(self, extraction: Extraction, futures: list[Future]) -> None:
         """Nothing of this batch runs on: queued tasks are canceled, running hosts are ended."""
@@ -139,13 +149,6 @@ class Runner:
             self._client.run(abort, extraction.settings, extraction.batch_id, on_error="ignore")
         except Exception:  # the cluster may be what failed; the reason to stop is raised either way
             log.warning("could not stop the batch's tasks", exc_info=True)
-
-
-def _wait(futures: list[Future]) -> list[Future]:
-    try:
-        return list(wait(futures, timeout=POLL_S, return_when="FIRST_COMPLETED").done)
-    except TimeoutError:
-        return []
 
 
 def _result_of(future: Any) -> StepFacts:

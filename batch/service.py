@@ -17,6 +17,7 @@ from distributed import Client
 
 from batch.cluster import cluster, scrub_environment, slots
 from batch.partitions import Extraction, PluginRef, partition_rows
+from batch.patience import patient
 from batch.plan import plan
 from batch.report import Report
 from batch.runner import EngineLost, Interrupted, Runner
@@ -170,6 +171,8 @@ class Service:
         report = Report(self._stores, scope, batch, ids, batch.object_count * len(collections))
         report.begin()
         check = self._check(scope, batch)
+        if not collections:
+            report.note("The batch's collections were deleted or disabled after it was submitted.", "validation")
         try:
             for collection in collections:
                 try:
@@ -197,7 +200,7 @@ class Service:
         extraction = self._extraction(scope, batch, collection)
         bucket = find_bucket(self._stores, scope, batch.bucket_id)
         schema = document_schema(extraction.manifest, bucket.bucket_schema)
-        table = self._engine.vectors.create(scope, collection.collection_id, schema)
+        table = patient(self._engine.vectors.create)(scope, collection.collection_id, schema)
         sink = Sink(self._stores.records, scope, collection.collection_id, table)
         rows = partition_rows(batch.object_count, slots(self._engine.client))
         ids = object_ids(self._stores, scope, batch.batch_id)

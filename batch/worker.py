@@ -75,7 +75,7 @@ class Worker:
         inputs = prepare_inputs(extraction, planned, fetch)
         outcome.failures += inputs.failures
         outcome.seconds["read"] = time.perf_counter() - started
-        table = self.vectors.open(extraction.scope, extraction.collection_id)
+        table = patient(self.vectors.open)(extraction.scope, extraction.collection_id)
         parts = self._extract(extraction, inputs, table.schema, outcome)
         self._write(table, parts, planned, outcome)
         outcome.seconds["total"] = time.perf_counter() - started
@@ -100,8 +100,6 @@ class Worker:
         lone = 0
         while waiting:
             rows = waiting.pop()
-            if extraction.batch_id in self.aborted:
-                raise Canceled(f"Batch {extraction.batch_id} was canceled.", "Submit it again to go on.")
             try:
                 part = inputs._replace(table=rows)
                 done.append(self._run_once(extraction, plugin, part, schema, outcome))
@@ -124,6 +122,8 @@ class Worker:
         self, extraction: Extraction, plugin: PluginRef, inputs: Inputs, schema: pa.Schema, outcome: Outcome
     ) -> pa.Table:
         pipeline = self.hosts.pipeline(extraction, plugin)
+        if extraction.batch_id in self.aborted:
+            raise Canceled(f"Batch {extraction.batch_id} was canceled.", "Submit it again to go on.")
         result = pipeline.host.run(inputs.table)
         documents = self._checked(extraction, inputs, result.table, schema, pipeline, outcome)
         outcome.failures += [_reported(inputs.table, failure) for failure in result.failures]

@@ -34,6 +34,7 @@ ID = "document_id"
 SOURCE = "blob_id"
 METRICS = {"cosine": "cosine", "euclid": "l2", "l2": "l2", "dot": "dot"}
 COMMIT_ATTEMPTS = 20
+UNREACHABLE = ("Generic S3 error", "error sending request")
 ID_CHUNK = 1_000
 Filters = Mapping[str, Any] | None
 Documents = list[dict[str, Any]]
@@ -82,7 +83,7 @@ class Vectors:
                 Path(uri).parent.mkdir(parents=True, exist_ok=True)
             try:
                 dataset = self._dataset(uri)
-            except ValueError:
+            except NotFound:
                 dataset = self._make(uri, schema)
             missing = [f.with_nullable(True) for f in schema if f.name not in dataset.schema.names]
             if missing:
@@ -96,10 +97,7 @@ class Vectors:
             NotFound: no document was ever written.
         """
         uri = self.uri(scope, collection_id)
-        try:
-            self._dataset(uri)
-        except ValueError as error:
-            raise NotFound(f"Collection {collection_id} has no documents yet.", "Run a batch first.") from error
+        self._dataset(uri)
         return DocumentTable(uri, partial(self._dataset, uri))
 
     def drop(self, scope: Scope, collection_id: str) -> bool:
@@ -107,7 +105,7 @@ class Vectors:
         uri = self.uri(scope, collection_id)
         try:
             self._dataset(uri)
-        except ValueError:
+        except NotFound:
             return False
         lance.LanceDataset.drop(uri, storage_options=self._options)
         return True
@@ -122,9 +120,16 @@ class Vectors:
         """The latest version.
 
         Raises:
-            ValueError: there is none.
+            NotFound: there is none.
+            StoreUnavailable: the place can't be read.
         """
-        return lance.dataset(uri, session=self._session, storage_options=self._options)
+        try:
+            return lance.dataset(uri, session=self._session, storage_options=self._options)
+        except ValueError as error:
+            if "was not found" in str(error):
+                name = uri.rpartition("/")[2].removesuffix(".lance")
+                raise NotFound(f"Collection {name} has no documents yet.", "Run a batch first.") from error
+            raise _unavailable(uri, error) from error
 
 
 class DocumentTable:
@@ -220,9 +225,12 @@ class DocumentTable:
 
     def write_fragments(self, table: pa.Table) -> Documents:
         """Write rows of the table's own schema where no reader sees them; the description is for `commit`."""
-        dataset = self._latest()
-        table = table.select(dataset.schema.names).cast(dataset.schema)
-        return [f.to_json() for f in write_fragments(table, dataset, mode="append")]
+
+        def attempt(dataset: lance.LanceDataset) -> Documents:
+            rows = table.select(dataset.schema.names).cast(dataset.schema)
+            return [f.to_json() for f in write_fragments(rows, dataset, mode="append")]
+
+        return self._change(attempt)
 
     def commit(self, fragments: Sequence[Mapping[str, Any]], replaces: Sequence[str] = ()) -> int:
         """Make fragments visible and remove all earlier documents of the blobs `replaces`, as one version.
@@ -295,10 +303,17 @@ class DocumentTable:
             try:
                 return attempt(self._latest())
             except OSError as error:
+                if any(sign in str(error) for sign in UNREACHABLE):
+                    raise _unavailable(self.uri, error) from error
                 if "conflict" not in str(error).lower():
                     raise
                 conflict = error
         raise StoreUnavailable(f"{self.uri} is changed by too many at once.", "Try again in a moment.") from conflict
+
+
+def _unavailable(uri: str, error: Exception) -> StoreUnavailable:
+    said = str(error).partition(", /")[0][:300]
+    return StoreUnavailable(f"The documents at {uri} can't be read: {said}.", "Try again in a moment.")
 
 
 def to_documents(table: pa.Table) -> Documents:

@@ -13,6 +13,7 @@ from batch.service import Engine, Service
 from core.batches import Batch, create_batch, get_batch, submit_batch
 from core.buckets import Bucket, create_bucket
 from core.collections import Collection, create_collection
+from core.errors import NotFound
 from core.ids import new_id
 from core.objects import Blob, Object
 from core.plugins import Plugin
@@ -112,8 +113,8 @@ class Tenant:
         return get_batch(self.stores, self.scope, batch.bucket_id, batch.batch_id)
 
     def ended(self, batch: Batch, timeout_s: float = 60.0) -> Batch:
-        """The batch once nothing more happens to it."""
-        return self.until(batch, lambda b: b.status.ended, timeout_s)
+        """The batch once nothing more happens to it, nor to its task, which is written after it."""
+        return self.until(batch, lambda b: b.status.ended and TaskStatus(self.progress(b)["status"]).ended, timeout_s)
 
     def until(self, batch: Batch, reached: Any, timeout_s: float = 60.0) -> Batch:
         """The batch once `reached` says so."""
@@ -134,6 +135,13 @@ class Tenant:
     def table(self, collection: Collection) -> DocumentTable:
         """The collection's documents."""
         return self.vectors.open(self.scope, collection.collection_id)
+
+    def count(self, collection: Collection) -> int:
+        """How many documents it has, none before its first batch."""
+        try:
+            return self.table(collection).count()
+        except NotFound:
+            return 0
 
     def texts(self, collection: Collection) -> list[str]:
         """The source texts of all its documents, sorted."""

@@ -55,7 +55,7 @@ def test_a_killed_service_goes_on_where_it_was_and_doubles_nothing(settings: Set
     with ending(first):
         batch = tenant.submit(tenant.put(*TEXTS))
         tenant.until(batch, lambda b: b.status is TaskStatus.PROCESSING)
-        tenant.until(batch, lambda b: tenant.table(collection).count() > 0)
+        tenant.until(batch, lambda b: tenant.count(collection) > 0)
         first.kill()
         first.wait()
 

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from core.document_schema import document_schema
-from core.errors import InvalidRequest, NotFound
+from core.errors import InvalidRequest, NotFound, StoreUnavailable
+from core.settings import Settings
 from core.stores.vectors import DocumentTable, Vectors
 from core.tenancy import Scope
 from plugin_sdk.manifest import Feature, Manifest
@@ -307,3 +308,10 @@ def test_tenants_have_datasets_of_their_own(vectors: Vectors, table: DocumentTab
 
     with pytest.raises(NotFound):
         vectors.open(Scope("org_b", "ns_a"), "col_1")
+
+
+def test_a_store_that_can_not_be_reached_is_no_empty_collection() -> None:
+    settings = Settings(data_uri="s3://nowhere/data", aws_endpoint_url="http://127.0.0.1:9")
+
+    with pytest.raises(StoreUnavailable, match="can't be read"):
+        Vectors.at(settings).open(SCOPE, "col_1")
