@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 READY_TIMEOUT_S = 30.0
-OUTPUT_BYTES = 4 << 20
+OUTPUT_BYTES = 16 << 20
 """A result up to this size comes back without another question."""
 
 

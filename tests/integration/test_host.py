@@ -588,7 +588,7 @@ def forging(body: str) -> str:
         ("channel.ask(Op.RESULT, {'size': 8})", "another form"),
         ("channel.ask(Op.RESULT, {'size': 8, **SUMMARY, 'failures': [[99, None, '', None, '', 0]]})", "not sent"),
         ("channel.send(Op.RESULT, {'size': 64, **SUMMARY})", "no valid table"),
-        ("channel.ask(Op.RESULT, {'size': 5 << 20, **SUMMARY}); channel.send(Op.WRITTEN)", "no valid table"),
+        ("channel.ask(Op.RESULT, {'size': 17 << 20, **SUMMARY}); channel.send(Op.WRITTEN)", "no valid table"),
         ("reply(columns([5], [0]))", "outside the table"),
         ("reply(columns([-1], [0]))", "outside the table"),
         ("reply(columns([1, 0], [0, 0]))", "out of order"),
