@@ -710,6 +710,24 @@ def test_a_file_over_the_scratch_limit_is_an_error_and_no_crash(tmp_path):
     assert "File too large" in result.failures[0].reason
 
 
+@pytest.mark.slow
+def test_torch_imported_before_the_fork_computes_with_threads_in_every_host(tmp_path):
+    processor = step_of("""
+        import torch
+        weights = torch.ones(300, 4)
+        batch["sample_embedding"] = list((torch.ones(len(batch), 300) @ weights).numpy())
+        batch["label"] = f"{torch.get_num_threads()} threads"
+        return batch
+    """)
+    folder = write_files(tmp_path, {"manifest.py": MANIFEST, "pipeline.py": PIPELINE, "processor.py": processor})
+    with Zygote(HostSettings(preload_torch=True, call_timeout_s=30, env={"OMP_NUM_THREADS": "2"})) as zygote:
+        results = [opened(zygote.start(folder, name="torch")).run(table(["a"])) for _ in range(2)]
+
+    for result in results:
+        assert result.table["sample_embedding"].to_pylist() == [[300.0] * 4]
+        assert result.table["label"].to_pylist() == ["2 threads"]
+
+
 # Zygote and worker
 
 
