@@ -167,7 +167,9 @@ class Flow:
                 break
             names -= special
         self.plain = {scope for scope in classes if self._is_plain(scope, names)}
-        self._plain_class = next(iter(self.plain), None)
+        if self.plain:
+            module = next(iter(self.modules.values()))
+            self._plain_class = Scope("class", None, module, ast.Pass())
 
     @staticmethod
     def _is_plain(scope: Scope, names: set[str]) -> bool:
@@ -232,14 +234,12 @@ class Flow:
     @staticmethod
     def _merged(old: Values, new: Values) -> Values:
         """One container for all that a variable may hold, so that their number stays bounded."""
-        if new <= old:
-            return old
-        both = old | (new - DULL)
-        if len(both) > MAX_VALUES:
-            both = frozenset(
-                value for value in both if value[0] != "txt" and not (value[0] == "lib" and "(" in value[1])
+        added = new - old - DULL
+        if len(old) + len(added) > MAX_VALUES:
+            added = frozenset(
+                value for value in added if value[0] != "txt" and not (value[0] == "lib" and "(" in value[1])
             )
-        return both if len(both) <= MAX_VALUES * 4 else old
+        return old | added if len(old) <= MAX_VALUES * 4 else old
 
     def attribute(self, name: str) -> Var:
         var = self.attributes.get(name)
