@@ -4,7 +4,7 @@ import ipaddress
 import re
 from urllib.parse import unquote
 
-URL = re.compile(r"\b[a-z][a-z0-9+.-]{0,20}:[/\\]{2,}([^\s/\\?#'\"<>]{0,300})", re.IGNORECASE)
+URL = re.compile(r"(?:\b[a-z][a-z0-9+.-]{0,20}:)?[/\\]{2,}([^\s/\\?#'\"<>]{0,300})", re.IGNORECASE)
 UNIX = re.compile(r"\b(?:[a-z]+\+)?unix(?:socket)?:/|\bipc://|\bnpipe:|/docker\.sock\b|\.sock\b", re.IGNORECASE)
 METADATA_NAMES = re.compile(
     r"^(metadata(\.google(\.internal)?)?|metadata\.goog|metadata\.azure\.(com|internal)|instance-data(\.ec2\.internal)?"

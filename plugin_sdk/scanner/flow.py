@@ -486,6 +486,9 @@ class Flow:
         if own or not outside:
             stored = self.read(self.attribute(name))
             found |= stored
+            for kind, function in tuple(stored):
+                if kind == "def" and getattr(function.node, "decorator_list", None):
+                    found |= self.read(function.result)  # a property, of whatever kind
             if any(kind == "obj" for kind, _ in stored):
                 found |= self.given_by("__get__")
         if own:

@@ -95,6 +95,8 @@ def judge_import(module: str) -> Verdict | None:
     verdict = judge_path(module)
     if verdict is not None:
         return _verdict("Forbidden import", module, (verdict.why, verdict.fix))
+    if root.startswith("_"):
+        return _verdict("Forbidden import", module, UNKNOWN_STDLIB)
     if root not in ALLOWED_ROOTS:
         reason = (
             "it is not on the list of known libraries",

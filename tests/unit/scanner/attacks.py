@@ -2069,6 +2069,353 @@ match x:
     case [object(__class__=c)]: c()
 """
 
+PLAIN_FLOWS = r"""
+import torch
+torch.utils.data.DataLoader(d, worker_init_fn=eval)
+---
+import numpy as np
+np.vectorize(open)('x')
+---
+import pandas as pd
+pd.io.parsers.readers.os.system('id')
+---
+import numpy as np
+def outer():
+    lib = np
+    def inner():
+        nonlocal lib
+        return lib.os
+    return inner
+---
+import numpy as np
+def f():
+    global G
+    G = np
+f()
+G.os.system('id')
+---
+import numpy as np
+class A:
+    pass
+A.m = np
+A.m.os
+---
+import numpy as np
+a = b = c = np
+c.os
+---
+import numpy as np
+(a, (b, c)) = (1, (2, np))
+c.os
+---
+import numpy as np
+x = {**{'m': np}}
+x['m'].os
+---
+import numpy as np
+x = [*[np]]
+x[0].os
+---
+import numpy as np
+x = np or None
+x.os
+---
+import numpy as np
+for i, m in enumerate([np]): m.os
+---
+import numpy as np
+for a, m in zip([1], [np]): m.os
+---
+import numpy as np
+for k, v in {'a': np}.items(): v.os
+---
+import numpy as np
+x = next(iter([np]))
+x.os
+---
+import numpy as np
+x = sorted([np], key=id)[0]
+x.os
+---
+import numpy as np
+x = max([np], key=id)
+x.os
+---
+import numpy as np
+f = lambda: np
+f().os
+---
+import numpy as np
+class S:
+    def __init__(self): self.stack = []
+    def push(self, x): self.stack.append(x)
+    def pop(self): return self.stack.pop()
+s = S(); s.push(np); s.pop().os
+---
+import numpy as np
+def deco(f): return np
+@deco
+class X: pass
+X.os
+---
+import numpy as np
+from typing import cast
+cast(object, np).os
+---
+import numpy as np
+def f(x, *, m): m.os
+f(1, m=np)
+---
+import numpy as np
+def f(x): x().os
+f(lambda: np)
+---
+import numpy as np
+class B:
+    def hook(self, m): pass
+    def run(self): self.hook(np)
+class C(B):
+    def hook(self, m): m.os.system('id')
+C().run()
+---
+import numpy as np
+type('X', (), {})(np)
+class X:
+    def __init__(self, m): m.os.system('id')
+    def again(self): return type(self)(np)
+---
+import numpy as np
+class M(type):
+    def __getattr__(cls, n): return np
+class A(metaclass=M): pass
+A.zzz.os.system('id')
+---
+import numpy as np
+class A:
+    def __init_subclass__(cls, lib=None): lib.os.system('id')
+class B(A, lib=np): pass
+---
+import numpy as np
+import itertools
+for m in itertools.chain([np]): m.os
+---
+import numpy as np
+import asyncio
+async def f(m): m.os.system('id')
+asyncio.run(f(np))
+---
+import numpy as np
+x = (yield_ for yield_ in (np,))
+next(x).os
+---
+import numpy as np
+try: x = np
+finally: pass
+x.os
+---
+import numpy as np
+assert (y := np)
+y.os
+---
+import numpy as np
+import contextlib
+@contextlib.contextmanager
+def cm(): yield np
+with cm() as m: m.os
+---
+import numpy as np
+import functools
+@functools.lru_cache
+def f(): return np
+f().os
+---
+import numpy as np
+import functools
+class A:
+    @functools.cached_property
+    def lib(self): return np
+A().lib.os
+---
+import numpy as np
+def f(a, b=(lambda: np)): return b().os
+---
+import numpy as np
+d = dict(m=np)
+d.get('m').os
+---
+import numpy as np
+d = dict([('m', np)])
+d['m'].os
+---
+import numpy as np
+t = (np,)
+t[0].os
+---
+import numpy as np
+s = {np}
+s.pop().os
+---
+import numpy as np
+match [np]:
+    case [m]: m.os
+---
+import numpy as np
+match {'a': np}:
+    case {'a': m}: m.os
+---
+import numpy as np
+match np:
+    case m: m.os
+---
+import numpy as np
+match np:
+    case m if m.os: pass
+---
+import numpy as np
+x = np if a else b if c else d
+x.lib.os
+---
+from os import (path,
+  system)
+---
+import os, sys as s, json
+s.modules
+---
+if 1: import subprocess as sp
+---
+from subprocess import *
+---
+def f():
+    from os import popen
+    return popen('id')
+---
+import os
+os . system ('id')
+---
+import os
+(os).system('id')
+---
+import os
+os.\
+system('id')
+---
+import os; f = os.system; g = f; g('id')
+---
+import os
+[os.system][0]('id')
+---
+import os
+os.path.os.path.os.system('id')
+---
+import importlib as i
+i.util.spec_from_file_location('x', 'y')
+---
+from importlib import util
+util.module_from_spec(s)
+---
+import importlib.resources
+---
+from importlib.metadata import entry_points
+---
+import importlib.metadata as m
+m.entry_points()[0].load()
+---
+import ctypes as np
+---
+import _ctypes_test
+---
+import _imp
+---
+import marshal
+x = marshal.load
+---
+import dbm
+---
+import imp
+---
+import asyncore
+---
+import dis
+---
+import turtle
+---
+import tkinter
+---
+import test.support
+---
+import pickle
+class P(pickle.Unpickler): pass
+---
+import pandas as pd
+pd.DataFrame().to_pickle
+pd.read_pickle
+---
+from pandas.io.pickle import read_pickle
+---
+import joblib
+f = joblib.load
+---
+import dill as p
+---
+from torch.serialization import load
+load('x', weights_only=False)
+---
+import torch
+def load(path, weights_only): return torch.load(path, weights_only=weights_only)
+load('x', False)
+---
+import torch
+W = False
+torch.load('x', weights_only=W)
+---
+import torch
+torch.load('x', weights_only=not True)
+---
+import torch
+torch.load('x', weights_only=0)
+---
+from transformers import AutoTokenizer as T
+T.from_pretrained('x', **{'trust_remote_code': True})
+---
+import httpx
+httpx.Client(transport=httpx.HTTPTransport(uds='/x'))
+---
+import requests
+requests.get('http://localhost:4566')
+---
+import requests
+port = 4566
+requests.get(f'http://127.0.0.1:{port}/')
+---
+H = 'localhost'
+u = 'http://' + H
+---
+BASE = 'http://169.254.169.254'
+def url(p): return BASE + p
+---
+u = 'HTTP://LocalHost/'
+---
+u = '//169.254.169.254/latest'
+---
+u = 'http://①②⑦.⓪.⓪.①/'
+---
+u = 'http://localhost%2e/'
+---
+u = 'http://0000::1/'
+---
+u = 'http://[0:0:0:0:0:0:0:1]:80/'
+---
+u = 'http://[fe80::1]/'
+---
+u = 'redis://localhost:6379/0'
+---
+u = 'http://example.com/?u=http://169.254.169.254/'
+---
+u = 'localhost:4566'
+---
+u = '127.0.0.1:8000'
+"""
+
 FAMILIES = {
     "builtins": BUILTINS_BY_OTHER_NAMES,
     "modules": MODULES_BY_OTHER_WAYS,
@@ -2076,6 +2423,7 @@ FAMILIES = {
     "libraries": LIBRARY_CHAINS,
     "addresses": ADDRESSES,
     "roundabout": ROUNDABOUT,
+    "flows": PLAIN_FLOWS,
 }
 
 

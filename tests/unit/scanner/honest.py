@@ -3,6 +3,22 @@
 from textwrap import dedent
 
 CLEAN = r"""
+from __future__ import annotations
+from functools import cached_property, partial, wraps
+from collections.abc import Callable, Mapping, Sequence
+class Model:
+    @cached_property
+    def size(self) -> int: return 3
+    def apply(self, function: Callable[[int], int], items: Sequence[int]) -> Mapping[str, int]:
+        return {str(item): function(item) for item in items}
+def traced(function):
+    @wraps(function)
+    def inner(*args, **kwargs): return function(*args, **kwargs)
+    return inner
+@traced
+def double(x): return 2 * x
+Model().apply(partial(double), [1])
+---
 import re
 PATTERN = re.compile(r'\w+', re.IGNORECASE)
 found = PATTERN.findall('a b')
