@@ -16,7 +16,7 @@ PYTHON = "3.12"
 PLATFORM = "manylinux_2_28_x86_64"
 REQUIREMENTS = {
     "scan": ["orjson", "pydantic", "pydantic-settings"],
-    "api": ["fastapi", "mangum", "orjson", "pydantic", "pydantic-settings", "python-multipart"],
+    "api": ["cryptography", "fastapi", "google-re2", "mangum", "orjson", "pydantic", "pydantic-settings", "python-multipart"],
     "inspect": ["pydantic"],
 }
 """What each function imports and the Lambda runtime does not carry; boto3 comes with the runtime."""
