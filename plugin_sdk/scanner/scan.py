@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from plugin_sdk.archives import IGNORED_FILES, IGNORED_FOLDERS, examine_archive
+from plugin_sdk.errors import InvalidArchive
 from plugin_sdk.scanner.content import judge_content
 from plugin_sdk.scanner.flow import Flow, TooTangled
 from plugin_sdk.scanner.report import Report, Severity, Violation
@@ -22,6 +23,14 @@ log = logging.getLogger(__name__)
 
 CPU_LIMIT_S = 5
 TIME_LIMIT_S = 20.0
+CHILD = """
+import sys, types
+sys.path.insert(0, {root!r})
+package = sys.modules["plugin_sdk"] = types.ModuleType("plugin_sdk")  # without what its __init__ imports
+package.__path__ = [{package!r}]
+from plugin_sdk.scanner.child import main
+main()
+"""
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -55,6 +64,8 @@ def _strict(violation: Violation) -> Violation:
 
 def scan_folder(path: Path, strict: bool = False) -> Report:
     """Judge a plugin folder; links and special files are violations too."""
+    if not path.is_dir():
+        raise InvalidArchive(f"{path} is not a folder.", "Give the path of the folder that holds manifest.py.")
     files: dict[str, bytes] = {}
     found: list[Violation] = []
     for file in _walk(path):
@@ -148,7 +159,7 @@ def _unjudged(sources: Mapping[str, bytes]) -> Violation:
 
 def _judge_apart(sources: Mapping[str, bytes]) -> list[Violation]:
     """Judge Python files in a child process that is ended at its limits."""
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import types; p = types.ModuleType('plugin_sdk'); p.__path__ = [{str(ROOT / 'plugin_sdk')!r}]; sys.modules['plugin_sdk'] = p; from plugin_sdk.scanner.child import main; main()"
+    code = CHILD.format(root=str(ROOT), package=str(ROOT / "plugin_sdk"))
     message = json.dumps({name: content.decode("latin-1") for name, content in sources.items()}).encode()
     with contextlib.suppress(subprocess.TimeoutExpired, ValueError):
         done = subprocess.run(

@@ -3,6 +3,8 @@
 import io
 import os
 import stat
+import subprocess
+import sys
 import time
 import zipfile
 
@@ -11,7 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from plugin_sdk.archives import pack
+from plugin_sdk.errors import InvalidArchive
 from plugin_sdk.scanner import scan_archive, scan_files, scan_folder
+from plugin_sdk.scanner.scan import CHILD, ROOT
 
 
 def messages(files, **options):
@@ -297,3 +301,24 @@ def test_any_bytes_are_judged_without_a_crash(files):
 
     assert "Code cannot be judged" not in [violation.message for violation in report.violations]
     assert report.passed is not any(violation.severity == "error" for violation in report.violations)
+
+
+def test_missing_folder_is_an_error_and_no_pass(tmp_path):
+    with pytest.raises(InvalidArchive, match="is not a folder"):
+        scan_folder(tmp_path / "missing")
+
+
+def test_failure_of_a_rule_rejects_the_plugin(monkeypatch):
+    monkeypatch.setattr("plugin_sdk.scanner.scan.Rules.run", lambda self: 1 / 0)
+
+    assert messages({"core.py": b"x = 1\n"}) == ["Code cannot be judged"]
+
+
+def test_scanner_and_archives_need_the_standard_library_only():
+    code = CHILD.format(root=str(ROOT), package=str(ROOT / "plugin_sdk")).replace(
+        "main()", "import plugin_sdk.archives"
+    )
+
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stderr) == (0, b"")
