@@ -102,7 +102,7 @@ def list_documents(
     documents: Documents = request.app.state.documents
     body = body or ListRequest()
     paging = Paging(
-        limit or body.limit or body.page_size or 10, offset or body.offset or 0, cursor or body.cursor, include_total
+        body.limit or body.page_size or limit or 10, body.offset or offset or 0, body.cursor or cursor, include_total
     )
     if body.sort and body.sort.direction not in ("asc", "desc"):
         raise InvalidRequest(f"sort.direction is {body.sort.direction!r}.", "Use asc or desc.", "sort.direction")

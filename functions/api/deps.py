@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 import orjson
 from fastapi import Depends, Header, Query, Request, Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -151,20 +151,6 @@ WriteScope = Annotated[Scope, Depends(_scope_with("write"))]
 DeleteScope = Annotated[Scope, Depends(_scope_with("delete"))]
 NamedScope = Annotated[Scope | None, Depends(named_scope_of)]
 PagingOf = Annotated[Paging, Depends(paging_of)]
-
-
-class PagedBody(Body):
-    """A list's body that may hold the paging too: `page_size` is what the high-level client calls the limit."""
-
-    limit: int | None = Field(None, ge=1, le=1000)
-    page_size: int | None = Field(None, ge=1, le=1000)
-    offset: int | None = Field(None, ge=0)
-    cursor: str | None = None
-
-    def paging(self, query: Paging) -> Paging:
-        """What the body says, else what the query string says."""
-        limit = self.limit or self.page_size or query.limit
-        return Paging(limit, self.offset or query.offset, self.cursor or query.cursor, query.include_total)
 
 
 def either(first: T | None, second: T | None, name: str, alias: str) -> T:

@@ -6,13 +6,12 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.buckets import Bucket, Counts, change_bucket, counts_of, create_bucket, each_bucket, find_bucket, find_counted
-from core.paging import Paging, Selection, page_of
+from core.paging import Paging, page_of
 from core.removal import remove_bucket
 from functions.api.deps import (
     Answer,
     Body,
     DeleteScope,
-    PagedBody,
     ReadScope,
     Route,
     StoresOf,
@@ -20,6 +19,7 @@ from functions.api.deps import (
     either,
     given,
 )
+from functions.api.listing import ListBody
 
 scoped = APIRouter(prefix="/buckets", tags=["buckets"], route_class=Route)
 SEARCHED = ("bucket_name", "bucket_id", "description")
@@ -78,15 +78,6 @@ class ChangeBucket(Body):
     metadata: dict[str, Any] | None = None
 
 
-class ListBuckets(PagedBody):
-    """ListBucketsRequest."""
-
-    search: str | None = None
-    filters: dict[str, Any] | None = None
-    sort: dict[str, Any] | None = None
-    case_sensitive: bool = False
-
-
 @scoped.post("")
 def create(stores: StoresOf, scope: WriteScope, body: CreateBucket) -> Answer:
     name = either(body.bucket_name, body.name, "bucket_name", "name")
@@ -95,11 +86,10 @@ def create(stores: StoresOf, scope: WriteScope, body: CreateBucket) -> Answer:
 
 
 @scoped.post("/list")
-def list_post(stores: StoresOf, scope: ReadScope, body: ListBuckets | None = None) -> Answer:
-    body = body or ListBuckets()
-    selection = Selection.parse(body.filters, search=body.search, sort=body.sort, case_sensitive=body.case_sensitive)
-    found = selection.of((bucket.body() for bucket in each_bucket(stores, scope)), SEARCHED)
-    page, pagination = page_of(found, body.paging(Paging()))
+def list_post(stores: StoresOf, scope: ReadScope, body: ListBody | None = None) -> Answer:
+    body = body or ListBody()
+    found = body.selection.of((bucket.body() for bucket in each_bucket(stores, scope)), SEARCHED)
+    page, pagination = page_of(found, body.page(Paging()))
     results = [shown(Bucket.model_validate(b), counts_of(stores, scope, b["bucket_id"])) for b in page]
     return Answer({"results": results, "total_count": len(found), "pagination": pagination})
 

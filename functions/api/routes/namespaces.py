@@ -19,6 +19,7 @@ from core.removal import remove_namespace
 from core.stores import Stores
 from core.tenancy import Principal
 from functions.api.deps import Answer, Body, Deleter, PagingOf, Reader, Route, StoresOf, Writer, either, given
+from functions.api.listing import ListBody
 
 router = APIRouter(prefix="/namespaces", tags=["namespaces"], route_class=Route)
 SEARCHED = ("namespace_name", "namespace_id", "description")
@@ -62,15 +63,6 @@ class ChangeNamespace(Body):
     auto_create_indexes: bool | None = None
 
 
-class ListNamespaces(Body):
-    """ListNamespacesRequest, and the paging that the high-level client puts into bodies."""
-
-    filters: dict[str, Any] | None = None
-    sort: dict[str, Any] | None = None
-    search: str | None = None
-    case_sensitive: bool = False
-
-
 @router.post("")
 def create(stores: StoresOf, caller: Writer, body: CreateNamespace) -> Answer:
     name = either(body.namespace_name, body.name, "namespace_name", "name")
@@ -90,9 +82,9 @@ def list_get(
 
 
 @router.post("/list")
-def list_post(stores: StoresOf, caller: Reader, paging: PagingOf, body: ListNamespaces | None = None) -> Answer:
-    selection = Selection.parse(**body.model_dump()) if body else Selection()
-    return Answer(listed(stores, caller, selection, paging))
+def list_post(stores: StoresOf, caller: Reader, paging: PagingOf, body: ListBody | None = None) -> Answer:
+    body = body or ListBody()
+    return Answer(listed(stores, caller, body.selection, body.page(paging)))
 
 
 @router.get("/{namespace_identifier}")

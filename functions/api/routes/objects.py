@@ -16,7 +16,6 @@ from core.objects import (
     get_object,
     list_objects,
 )
-from core.paging import Selection
 from core.stores import Stores
 from core.stores.blobs import BlobRef
 from core.tenancy import Scope
@@ -25,13 +24,13 @@ from functions.api.deps import (
     Body,
     DeleteScope,
     OpenBody,
-    PagedBody,
     PagingOf,
     ReadScope,
     Route,
     StoresOf,
     WriteScope,
 )
+from functions.api.listing import ListBody
 from functions.api.routes.buckets import FieldType
 
 scoped = APIRouter(prefix="/buckets/{bucket_identifier}/objects", tags=["objects"], route_class=Route)
@@ -90,12 +89,9 @@ class ChangeObject(OpenBody):
     metadata: dict[str, Any] | None = None
 
 
-class ListObjects(PagedBody):
+class ListObjects(ListBody):
     """ListObjectsRequest, and the paging that the high-level client puts into bodies."""
 
-    filters: dict[str, Any] | None = None
-    sort: dict[str, Any] | None = None
-    search: str | None = None
     select: list[str] | None = None
 
 
@@ -136,8 +132,7 @@ def list_post(
 ) -> Answer:
     bucket = find_bucket(stores, scope, bucket_identifier)
     body = body or ListObjects()
-    selection = Selection.parse(body.filters, search=body.search, sort=body.sort)
-    page, pagination = list_objects(stores, scope, bucket, body.paging(paging), selection)
+    page, pagination = list_objects(stores, scope, bucket, body.page(paging), body.selection)
     if body.select:
         kept = {*body.select, "object_id", "bucket_id"}
         page = [{k: v for k, v in item.items() if k in kept} for item in page]

@@ -29,7 +29,7 @@ from functions.api.deps import (
     either,
     given,
 )
-from functions.api.listing import ListBody
+from functions.api.listing import ListBody, SortsBody
 
 scoped = APIRouter(prefix="/retrievers", tags=["retrievers"], route_class=Route)
 SEARCHED = ("retriever_name", "retriever_id", "description")
@@ -93,8 +93,8 @@ def list_get(
 
 
 @scoped.post("/list")
-def list_post(stores: StoresOf, scope: ReadScope, paging: PagingOf, body: ListBody | None = None) -> Answer:
-    return Answer(listed(stores, scope, body or ListBody(), paging))
+def list_post(stores: StoresOf, scope: ReadScope, paging: PagingOf, body: SortsBody | None = None) -> Answer:
+    return Answer(listed(stores, scope, body or SortsBody(), paging))
 
 
 @scoped.get("/{retriever_id}")

@@ -1,6 +1,6 @@
 """Routes of tasks: of the whole organization, or of one namespace where the request names it."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import APIRouter
 
@@ -8,11 +8,11 @@ from core import conditions
 from core.batches import cancel_batch
 from core.conditions import Condition
 from core.errors import NotFound
-from core.paging import Selection
 from core.status import TaskStatus
 from core.tasks import Task, get_task, list_tasks, update_task
 from core.tenancy import Principal, Scope
-from functions.api.deps import Answer, Body, Deleter, NamedScope, PagingOf, Reader, Route, StoresOf
+from functions.api.deps import Answer, Deleter, NamedScope, PagingOf, Reader, Route, StoresOf
+from functions.api.listing import ListBody
 
 scoped = APIRouter(prefix="/tasks", tags=["tasks"], route_class=Route)
 
@@ -34,15 +34,12 @@ Status = Literal[
 ]
 
 
-class ListTasks(Body):
+class ListTasks(ListBody):
     """ListTasksRequest."""
 
     status: Status | None = None
     task_type: str | None = None
     namespace_id: str | None = None
-    filters: dict[str, Any] | None = None
-    sort: dict[str, Any] | None = None
-    search: str | None = None
 
 
 @scoped.post("/list")
@@ -55,8 +52,8 @@ def list_post(
     filters = [Condition(name, "eq", value) for name, value in wanted if value is not None]
     if caller.namespaces is not None:
         filters.append(Condition("namespace_id", "in", sorted(caller.namespaces)))
-    selection = Selection.parse(body.filters, search=body.search, sort=body.sort)
-    page, pagination = list_tasks(stores, caller, paging, selection.also(conditions.join(*filters)))
+    selection = body.selection.also(conditions.join(*filters))
+    page, pagination = list_tasks(stores, caller, body.page(paging), selection)
     return Answer({"results": page, "pagination": pagination})
 
 

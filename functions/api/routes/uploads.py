@@ -7,14 +7,12 @@ from pydantic import Field
 
 from core.buckets import find_bucket
 from core.confirmations import confirm_upload, confirm_uploads
-from core.paging import Selection
 from core.uploads import create_uploads, delete_upload, get_upload, list_uploads, presigned
 from functions.api.deps import (
     Answer,
     Body,
     DeleteScope,
     OpenBody,
-    PagedBody,
     PagingOf,
     ReadScope,
     Route,
@@ -22,6 +20,7 @@ from functions.api.deps import (
     WriteScope,
     given,
 )
+from functions.api.listing import ListBody
 
 scoped = APIRouter(prefix="/buckets/{bucket_identifier}/uploads", tags=["uploads"], route_class=Route)
 
@@ -71,12 +70,9 @@ class ConfirmUploads(Body):
     confirmations: list[Confirmation] = Field(min_length=1, max_length=100)
 
 
-class ListUploads(PagedBody):
+class ListUploads(ListBody):
     """ListUploadsRequest."""
 
-    filters: dict[str, Any] | None = None
-    sort: dict[str, Any] | None = None
-    search: str | None = None
     return_presigned_urls: bool = False
 
 
@@ -101,9 +97,8 @@ def list_post(
 ) -> Answer:
     bucket = find_bucket(stores, scope, bucket_identifier)
     body = body or ListUploads()
-    selection = Selection.parse(body.filters, search=body.search, sort=body.sort)
     page, pagination, stats = list_uploads(
-        stores, scope, bucket.bucket_id, body.paging(paging), selection, with_urls=body.return_presigned_urls
+        stores, scope, bucket.bucket_id, body.page(paging), body.selection, with_urls=body.return_presigned_urls
     )
     return Answer({"results": page, "pagination": pagination, "stats": stats})
 
