@@ -69,6 +69,19 @@ def require(principal: Principal, permission: str) -> None:
         raise Forbidden(f"The API key lacks the permission {permission!r}.", "Use a key that has it.")
 
 
+def require_organization(principal: Principal) -> None:
+    """Let pass whose key is not limited to namespaces: it could lift that limit here.
+
+    Raises:
+        Forbidden: it is.
+    """
+    if principal.namespaces is not None:
+        raise Forbidden(
+            "The API key is limited to namespaces, and this belongs to the whole organization.",
+            "Use a key without scopes.",
+        )
+
+
 def namespace_scope(stores: Stores, principal: Principal, identifier: str) -> Scope:
     """The namespace that `identifier`, an id or a name, means for this key.
 

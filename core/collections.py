@@ -279,7 +279,10 @@ def _configured(
 
 
 def _wanted_params(extractor: Extractor, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """`parameters` overlaid with `params`, unless a client turned `parameters` into another extractor's defaults."""
+    """The namespace's defaults, then `parameters`, then `params`, the later over the earlier.
+
+    `parameters` are left out where a client turned them into another extractor's defaults.
+    """
     parameters = dict(given.get("parameters") or {})
     kind = parameters.pop("extractor_type", None)
     warnings = []
@@ -289,7 +292,8 @@ def _wanted_params(extractor: Extractor, given: Mapping[str, Any]) -> tuple[dict
             f"{extractor.manifest.name!r}. Send the values as 'params'."
         )
         parameters = {}
-    return parameters | dict(given.get("params") or {}), warnings
+    defaults = extractor.plugin.params if extractor.plugin else {}
+    return defaults | parameters | dict(given.get("params") or {}), warnings
 
 
 def _mappings(given: Any) -> dict[str, str]:

@@ -7,7 +7,7 @@ from core.builtins import BUILTINS, Builtin
 from core.errors import InvalidRequest, NotFound
 from core.plugins import Plugin, list_plugins
 from core.stores import Stores
-from core.tenancy import Scope
+from core.tenancy import Principal, Scope
 from plugin_sdk.manifest import Feature, Manifest, normalise_version
 
 
@@ -35,6 +35,13 @@ def list_extractors(stores: Stores, scope: Scope, source: str = "all") -> list[E
     builtins = [Extractor(b.manifest, builtin=b) for b in BUILTINS.values()] if source != "custom" else []
     plugins = [Extractor(p.manifest, p) for p in list_plugins(stores, scope)] if source != "builtin" else []
     return builtins + plugins
+
+
+def disabled_extractors(stores: Stores, principal: Principal, scope: Scope) -> list[Extractor]:
+    """The organization's plugins that the namespace could have and has not."""
+    own = {p.plugin_id for p in list_plugins(stores, scope)}
+    shared = list_plugins(stores, principal.organization)
+    return [Extractor(p.manifest, p) for p in shared if p.plugin_id not in own]
 
 
 def get_extractor(stores: Stores, scope: Scope, extractor_id: str) -> Extractor:

@@ -46,7 +46,10 @@ REQUIRED_FILES = ("manifest.py", "pipeline.py")
 
 
 class Plugin(Noun):
-    """A published plugin. `archive_key` is the content-addressed copy: the only one that is ever run."""
+    """A published plugin. `archive_key` is the content-addressed copy: the only one that is ever run.
+
+    `shared` says that it is the organization's and enabled here; `params` are then this namespace's defaults.
+    """
 
     plugin_id: str
     upload_id: str = ""
@@ -59,6 +62,8 @@ class Plugin(Noun):
     manifest: Manifest
     validation_status: str = "passed"
     warnings: list[dict[str, Any]] = []
+    shared: bool = False
+    params: dict[str, Any] = {}
 
     @property
     def feature_uri(self) -> str:
@@ -190,9 +195,10 @@ def list_plugins(stores: Stores, scope: Scope) -> list[Plugin]:
 
 
 def remove_plugin(stores: Stores, scope: Scope, plugin: Plugin) -> None:
-    """Delete the plugin's record and its archive."""
+    """Delete the plugin's record and, if it is the namespace's own, its archive."""
     stores.records.delete(scope.key("plugin"), plugin.plugin_id)
-    stores.blobs.delete(archive_ref(stores, plugin))
+    if not plugin.shared:
+        stores.blobs.delete(archive_ref(stores, plugin))
 
 
 def upload_ref(stores: Stores, upload: PluginUpload) -> BlobRef:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+ORGANIZATION = "organization"
+"""Stands where a namespace's id stands, for what all namespaces of an organization may have; ids are `ns_…`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -33,6 +36,11 @@ class Principal:
     def scope(self, namespace_id: str) -> Scope:
         """One of the organization's own namespaces; whether it exists is the caller's to check."""
         return Scope(self.org_id, namespace_id)
+
+    @property
+    def organization(self) -> Scope:
+        """Where the plugins and models lie that belong to the organization as a whole."""
+        return Scope(self.org_id, ORGANIZATION)
 
     def org_key(self, kind: str, *parts: str) -> str:
         """Partition key of something that belongs to the organization as a whole."""

@@ -1,17 +1,21 @@
 """What routes ask for: the stores, who calls, the namespace that is meant, paging, and strict bodies."""
 
+import hashlib
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, BinaryIO, TypeVar
 
 import orjson
 from fastapi import Depends, Header, Query, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
-from core import access
+from core import access, idempotency
 from core.errors import InvalidRequest
+from core.idempotency import Answered, Attempt
+from core.incoming import check_headers, check_query, parse_json
 from core.paging import Paging
 from core.stores import Stores
 from core.tenancy import Principal, Scope
@@ -33,12 +37,16 @@ class OpenBody(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
 
 
-class JsonRequest(Request):
-    """A request whose JSON is parsed by orjson: no NaN, no lone surrogates, no endless nesting, and only so long."""
+class CheckedRequest(Request):
+    """A request of which only so much is read, and whose JSON is what `core.incoming` says."""
+
+    @property
+    def is_form(self) -> bool:
+        """Whether the body is a form with files, which go to disk as they come."""
+        return self.headers.get("content-type", "").startswith("multipart/")
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
-        is_form = self.headers.get("content-type", "").startswith("multipart/")
-        length, limit = 0, MAX_FORM_BYTES if is_form else MAX_BODY_BYTES
+        length, limit = 0, MAX_FORM_BYTES if self.is_form else MAX_BODY_BYTES
         async for chunk in super().stream():
             length += len(chunk)
             if length > limit:
@@ -46,19 +54,29 @@ class JsonRequest(Request):
             yield chunk
 
     async def json(self) -> Any:
-        return orjson.loads(await self.body())
+        return parse_json(await self.body())
 
 
 class Route(APIRoute):
-    """A route that reads its body so; every router of this package uses it."""
+    """A route that reads its body so, and that answers a POST with an Idempotency-Key once."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
+        changes = "POST" in (self.methods or ()) and not self.path.endswith("/list")
+        secret = "api-keys" in self.tags
 
-        async def answer_json(request: Request) -> Response:
-            return await answer(JsonRequest(request.scope, request.receive))
+        async def answer_checked(request: Request) -> Response:
+            checked = CheckedRequest(request.scope, request.receive)
+            check_headers(request.scope["headers"], MAX_FORM_BYTES if checked.is_form else MAX_BODY_BYTES)
+            check_query(request.scope["query_string"])
+            key = request.headers.get(idempotency.HEADER) if changes else None
+            if key is not None:
+                return await answer_once(checked, key, answer, secret=secret)
+            if checked.is_form:
+                await principal_of(checked)  # before all of the form is read
+            return await answer(checked)
 
-        return answer_json
+        return answer_checked
 
 
 class Answer(Response):
@@ -68,6 +86,47 @@ class Answer(Response):
 
     def render(self, content: Any) -> bytes:
         return b"" if content is None else orjson.dumps(content)
+
+
+async def answer_once(
+    request: CheckedRequest, key: str, answer: Callable[[Request], Coroutine[Any, Any, Response]], *, secret: bool
+) -> Response:
+    """The answer to this request or, if it came before with the same key, what was answered then."""
+    principal = await principal_of(request)
+    access.require(principal, "write")
+    place = (request.method, request.url.path, request.headers.get("x-namespace", ""))
+    attempt = Attempt.of(principal, "\n".join(place), key, await digest_of(request))
+
+    async def work() -> Answered:
+        response = await answer(request)
+        return Answered(response.status_code, bytes(response.body))
+
+    told = await idempotency.once(request.app.state.stores, attempt, work, secret=secret)
+    headers = {"Idempotency-Replayed": "true"} if told.again else None
+    return Response(told.body, told.status, headers, "application/json")
+
+
+async def digest_of(request: CheckedRequest) -> str:
+    """The hash of what a request asks for: of its query and of its body, or of the fields and files of its form."""
+    digest = hashlib.sha256(request.scope["query_string"] + b"\n")
+    if request.is_form:
+        await run_in_threadpool(_add_form, digest, await request.form())
+    else:
+        digest.update(await request.body())
+    return digest.hexdigest()
+
+
+def _add_form(digest: "hashlib._Hash", form: FormData) -> None:
+    for name, value in sorted(form.multi_items(), key=lambda item: item[0]):
+        digest.update(f"{name}={'' if isinstance(value, UploadFile) else value}\n".encode())
+        if isinstance(value, UploadFile):
+            _add_file(digest, value.file)
+
+
+def _add_file(digest: "hashlib._Hash", file: BinaryIO) -> None:
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+    file.seek(0)
 
 
 async def stores_of(request: Request) -> Stores:
@@ -103,6 +162,17 @@ async def scope_of(request: Request, principal: Principal, x_namespace: str | No
 def _principal_with(permission: str) -> Callable[..., Coroutine[Any, Any, Principal]]:
     async def allowed(principal: Annotated[Principal, Depends(principal_of)]) -> Principal:
         access.require(principal, permission)
+        return principal
+
+    return allowed
+
+
+def _organization_with(permission: str) -> Callable[..., Coroutine[Any, Any, Principal]]:
+    """For what belongs to the organization as a whole: a key that is limited to namespaces has no part in it."""
+
+    async def allowed(principal: Annotated[Principal, Depends(principal_of)]) -> Principal:
+        access.require(principal, permission)
+        access.require_organization(principal)
         return principal
 
     return allowed
@@ -145,7 +215,10 @@ Caller = Annotated[Principal, Depends(principal_of)]
 Reader = Annotated[Principal, Depends(_principal_with("read"))]
 Writer = Annotated[Principal, Depends(_principal_with("write"))]
 Deleter = Annotated[Principal, Depends(_principal_with("delete"))]
-Admin = Annotated[Principal, Depends(_principal_with("admin"))]
+OrganizationReader = Annotated[Principal, Depends(_organization_with("read"))]
+OrganizationWriter = Annotated[Principal, Depends(_organization_with("write"))]
+OrganizationDeleter = Annotated[Principal, Depends(_organization_with("delete"))]
+Admin = Annotated[Principal, Depends(_organization_with("admin"))]
 ReadScope = Annotated[Scope, Depends(_scope_with("read"))]
 WriteScope = Annotated[Scope, Depends(_scope_with("write"))]
 DeleteScope = Annotated[Scope, Depends(_scope_with("delete"))]

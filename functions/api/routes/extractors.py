@@ -7,11 +7,11 @@ from fastapi import APIRouter, Query
 from core.builtins import BUILTINS
 from core.deployments import Deployment, get_deployment, list_deployments
 from core.errors import NotFound
-from core.extractors import Extractor, get_extractor, list_extractors, vector_indexes
+from core.extractors import Extractor, disabled_extractors, get_extractor, list_extractors, vector_indexes
 from core.status import DeploymentStatus
 from core.stores import Stores
 from core.tenancy import Scope
-from functions.api.deps import Answer, NamedScope, ReadScope, Route, StoresOf
+from functions.api.deps import Answer, Caller, NamedScope, ReadScope, Route, StoresOf
 
 router = APIRouter(tags=["extractors"], route_class=Route)
 
@@ -20,11 +20,16 @@ router = APIRouter(tags=["extractors"], route_class=Route)
 def list_all(
     stores: StoresOf,
     scope: ReadScope,
+    caller: Caller,
     source: Annotated[Literal["builtin", "custom", "community", "all"] | None, Query()] = None,
+    include_disabled: bool = False,
 ) -> Answer:
+    """With `include_disabled` also the organization's plugins that are not enabled here; `enabled` tells them apart."""
     deployments = list_deployments(stores, scope)
     found = [] if source == "community" else list_extractors(stores, scope, source or "all")
-    items = [unified(e, deployments.get(e.extractor_id)) for e in found]
+    items = [unified(e, deployments.get(e.extractor_id)) | {"enabled": True} for e in found]
+    if include_disabled and source in (None, "all", "custom"):
+        items += [unified(e, None) | {"enabled": False} for e in disabled_extractors(stores, caller, scope)]
     builtins = sum(item["source"] == "builtin" for item in items)
     return Answer(
         {

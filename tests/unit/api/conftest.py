@@ -1,6 +1,7 @@
 """The control API in this process, called by a client that holds every answer against the contract."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from core.organizations import create_organization
 from core.stores import Stores
 from functions.api.app import create_app
 from tests.contract.schemas import assert_answers
+from tests.unit.core.samples import HereInspector
 
 
 class Api:
@@ -68,6 +70,14 @@ def client(app: FastAPI, moto_stores: Stores) -> Iterator[TestClient]:
 def new_tenant(moto_stores: Stores, client: TestClient) -> NewTenant:
     """Makes an organization, and its caller with an admin key."""
     return lambda: Api(client, create_organization(moto_stores, "acme", "admin@localhost")[1])
+
+
+@pytest.fixture
+def publishing(app: FastAPI, client: TestClient, moto_stores: Stores) -> Stores:
+    """The app's stores where manifests are read in this process and no scan event is waited for."""
+    app.state.inspector = HereInspector()
+    app.state.stores = replace(moto_stores, settings=moto_stores.settings.model_copy(update={"scan_wait_s": 0.02}))
+    return moto_stores
 
 
 @pytest.fixture
