@@ -1,7 +1,7 @@
 """All measurements, one after the other: `make bench`."""
 
-from benchmarks import host, platform
+from benchmarks import host, local
 
 if __name__ == "__main__":
     host.main()
-    platform.main()
+    local.main()

@@ -1,6 +1,6 @@
 """What the local platform costs: start to ready, reads, a no-op batch of 10,000 stored texts, search, inference.
 
-    python -m benchmarks.platform [--texts 10000] [--rounds 3]
+    python -m benchmarks.local [--texts 10000] [--rounds 3]
 
 Runs in a home of its own and stops what it started. Medians; every figure is wall time as a client sees it.
 """
