@@ -88,6 +88,18 @@ class InferenceTimeout(PlatformError):
     code = "inference_timeout"
 
 
+class InProgress(PlatformError):
+    """The same request is being answered already."""
+
+    code = "in_progress"
+
+
+class UnsupportedMedia(PlatformError):
+    """The body is in a form that is not read."""
+
+    code = "unsupported_media"
+
+
 class TooLarge(PlatformError):
     """The request's body is larger than is read."""
 

@@ -10,6 +10,7 @@ from core.errors import (
     IllegalTransition,
     InferenceFailed,
     InferenceTimeout,
+    InProgress,
     InvalidRequest,
     ManifestRejected,
     NotFound,
@@ -19,6 +20,7 @@ from core.errors import (
     StoreUnavailable,
     TooLarge,
     Unauthorized,
+    UnsupportedMedia,
     UploadMissing,
 )
 from plugin_sdk.errors import (
@@ -58,6 +60,8 @@ KINDS: dict[type[PlatformError], tuple[int, str]] = {
     InferenceFailed: (500, "ProcessingError"),
     InferenceTimeout: (504, "InferenceServiceUnavailableError"),
     TooLarge: (413, "BadRequestError"),
+    UnsupportedMedia: (415, "BadRequestError"),
+    InProgress: (409, "BadRequestError"),
 }
 BY_STATUS = {
     401: "UnauthorizedError",

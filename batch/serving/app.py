@@ -14,11 +14,11 @@ from fastapi import FastAPI
 from batch.serving import document_routes, inference_routes, search_routes
 from batch.serving.documents import Documents
 from batch.serving.embedding import Embedder, QueryHosts
-from batch.serving.inference import MAX_BODY_BYTES, PREFIX, Inference, Receive, Send
+from batch.serving.inference import PREFIX, Inference, Receive, Send
 from batch.serving.node import Node
 from batch.serving.plugin_hosts import PluginHosts
 from batch.serving.searching import Searcher
-from batch.serving.web import answer_errors
+from batch.serving.web import MAX_BODY_BYTES, answer_errors
 from core.settings import Settings
 from core.stores import Stores
 from core.stores.blobs import BlobRef

@@ -13,6 +13,7 @@ from batch.serving.endpoints import Endpoints, NotRunning, why_not_running
 from core import access
 from core.errors import InferenceTimeout, InvalidRequest, NotFound, TooLarge
 from core.http import envelope
+from core.incoming import check_headers, parse_json
 from core.stores import Stores
 from core.tenancy import Principal
 from plugin_sdk.errors import PlatformError
@@ -82,6 +83,7 @@ class Inference:
             if scope["method"] != "POST":
                 refused = envelope(405, f"{scope['method']} is not possible here. Send a POST.")
                 return 405, orjson.dumps(refused), {"Allow": "POST"}
+            check_headers(scope["headers"], MAX_BODY_BYTES)
             principal = await self._principal(scope)
             payload = parsed(await body_of(receive))
             name = scope["path"][len(PREFIX) :].rstrip("/")
@@ -139,10 +141,7 @@ def parsed(body: bytes) -> dict[str, Any]:
     Raises:
         InvalidRequest: it holds something else.
     """
-    try:
-        payload = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequest(f"The body is not JSON: {error}.", 'Send an object, e.g. {"text": "hello"}.') from error
+    payload = parse_json(body)
     if not isinstance(payload, dict):
         raise InvalidRequest("The body is JSON, but no object.", 'Send an object, e.g. {"text": "hello"}.')
     return payload

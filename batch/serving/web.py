@@ -1,5 +1,6 @@
 """What the data routes ask for: who calls, the namespace that is meant, strict bodies, and errors in the one envelope."""
 
+import hashlib
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
@@ -13,14 +14,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from batch.serving.answers import error_answer
-from core import access
+from core import access, idempotency
 from core.errors import InvalidRequest
 from core.http import envelope, invalid_fields
+from core.idempotency import Answered, Attempt
+from core.incoming import check_headers, check_query, parse_json
 from core.stores import Stores
 from core.tenancy import Principal, Scope
 from plugin_sdk.errors import PlatformError
 
 log = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
 
 
 class Body(BaseModel):
@@ -35,23 +40,46 @@ class OpenBody(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
 
 
-class JsonRequest(Request):
-    """A request whose JSON is parsed by orjson: no NaN, no lone surrogates, no endless nesting."""
+class CheckedRequest(Request):
+    """A request whose JSON is what `core.incoming` says."""
 
     async def json(self) -> Any:
-        return orjson.loads(await self.body())
+        return parse_json(await self.body())
 
 
 class Route(APIRoute):
-    """A route that reads its body so."""
+    """A route that reads its body so, and that answers a creating POST with an Idempotency-Key once."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
+        changes = "POST" in (self.methods or ()) and self.path.endswith(("/documents", "/documents/batch"))
 
-        async def answer_json(request: Request) -> Response:
-            return await answer(JsonRequest(request.scope, request.receive))
+        async def answer_checked(request: Request) -> Response:
+            check_headers(request.scope["headers"], MAX_BODY_BYTES)
+            check_query(request.scope["query_string"])
+            checked = CheckedRequest(request.scope, request.receive)
+            key = request.headers.get(idempotency.HEADER) if changes else None
+            return await answer(checked) if key is None else await answer_once(checked, key, answer)
 
-        return answer_json
+        return answer_checked
+
+
+async def answer_once(
+    request: Request, key: str, answer: Callable[[Request], Coroutine[Any, Any, Response]]
+) -> Response:
+    """The answer to this request or, if it came before with the same key, what was answered then."""
+    principal = await principal_of(request)
+    access.require(principal, "write")
+    place = "\n".join((request.method, request.url.path, request.headers.get("x-namespace", "")))
+    digest = hashlib.sha256(request.scope["query_string"] + b"\n" + await request.body()).hexdigest()
+
+    async def work() -> Answered:
+        response = await answer(request)
+        return Answered(response.status_code, bytes(response.body))
+
+    told = await idempotency.once(request.app.state.stores, Attempt.of(principal, place, key, digest), work)
+    headers = {"Idempotency-Replayed": "true"} if told.again else None
+    return Response(told.body, told.status, headers, "application/json")
 
 
 class Json(Response):
@@ -122,7 +150,9 @@ def answer_errors(app: FastAPI) -> None:
         return Json(invalid_fields(error.errors()), 422)
 
     @app.exception_handler(HTTPException)
-    async def refused(request: Request, error: HTTPException) -> Json:
+    async def refused(request: Request, error: HTTPException) -> Response:
+        if isinstance(error.__cause__, PlatformError):  # raised while the body was read
+            return await known(request, error.__cause__)
         message = f"There is nothing at {request.url.path}." if error.status_code == 404 else str(error.detail)
         if error.status_code == 405:
             message = f"{request.method} is not possible at {request.url.path}."

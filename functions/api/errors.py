@@ -36,6 +36,8 @@ def answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Answer:
+        if isinstance(error.__cause__, PlatformError):  # raised while the body was read
+            return await known(request, error.__cause__)
         message = f"There is nothing at {request.url.path}." if error.status_code == 404 else str(error.detail)
         if error.status_code == 405:
             message = f"{request.method} is not possible at {request.url.path}."
