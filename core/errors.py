@@ -23,6 +23,12 @@ class IllegalTransition(PlatformError):
     code = "illegal_transition"
 
 
+class Conflict(IllegalTransition):
+    """It can't be done because of what others made of the thing: they use it, or it is gone since."""
+
+    code = "conflict"
+
+
 class InvalidRequest(PlatformError):
     """A field of the request can't be used; `field` is its path, e.g. `feature_extractor.parameters.threshold`."""
 

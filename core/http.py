@@ -5,6 +5,7 @@ from typing import Any
 
 from core.errors import (
     AlreadyExists,
+    Conflict,
     Expired,
     Forbidden,
     IllegalTransition,
@@ -42,7 +43,8 @@ KINDS: dict[type[PlatformError], tuple[int, str]] = {
     NotFound: (404, "NotFoundError"),
     AlreadyExists: (409, "AlreadyExistsError"),
     StaleRecord: (409, "BadRequestError"),
-    IllegalTransition: (409, "BadRequestError"),
+    Conflict: (409, "BadRequestError"),
+    IllegalTransition: (400, "BadRequestError"),
     Expired: (400, "BadRequestError"),
     UploadMissing: (400, "BadRequestError"),
     InvalidArchive: (400, "BadRequestError"),

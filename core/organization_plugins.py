@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.deployments import request_deploy
-from core.errors import AlreadyExists, IllegalTransition, InvalidRequest, NotFound
+from core.errors import AlreadyExists, Conflict, InvalidRequest, NotFound
 from core.namespaces import Namespace, each_namespace
 from core.plugin_removal import delete_plugin
 from core.plugins import Plugin, archive_ref, get_plugin
@@ -60,7 +60,7 @@ def disable(stores: Stores, scope: Scope, plugin_id: str, *, force: bool = False
 
     Raises:
         NotFound: it is not enabled there.
-        IllegalTransition: collections are made with it.
+        Conflict: collections are made with it.
     """
     plugin = get_plugin(stores, scope, plugin_id)
     if not plugin.shared:
@@ -80,12 +80,12 @@ def delete_organization_plugin(stores: Stores, principal: Principal, plugin: Plu
     """Delete the plugin and its archive, and take it out of every namespace.
 
     Raises:
-        IllegalTransition: namespaces have it enabled, and `force` is not set.
+        Conflict: namespaces have it enabled, and `force` is not set.
     """
     users = _users(stores, principal, plugin)
     if users and not force:
         named = ", ".join(f"{n.namespace_name} ({n.namespace_id})" for n in users)
-        raise IllegalTransition(
+        raise Conflict(
             f"The plugin {plugin.plugin_id} is enabled in {len(users)} namespace{'s' if len(users) > 1 else ''}: {named}.",
             "Disable it there first, or repeat the call with ?force=true; collections made with it can't run then.",
         )

@@ -2,7 +2,7 @@
 
 from core.collections import collections_using
 from core.deployments import remove_deployment
-from core.errors import IllegalTransition
+from core.errors import Conflict
 from core.plugins import Plugin, remove_plugin
 from core.stores import Stores
 from core.tenancy import Scope
@@ -12,12 +12,12 @@ def delete_plugin(stores: Stores, scope: Scope, plugin: Plugin, *, force: bool =
     """Delete the plugin, its archive and its deployment; whether an endpoint was taken down.
 
     Raises:
-        IllegalTransition: collections are made with it.
+        Conflict: collections are made with it.
     """
     users = collections_using(stores, scope, plugin.plugin_id)
     if users and not force:
         named = ", ".join(f"{c.collection_name} ({c.collection_id})" for c in users)
-        raise IllegalTransition(
+        raise Conflict(
             f"The plugin {plugin.plugin_id} is used by {len(users)} collection{'s' if len(users) > 1 else ''}: {named}.",
             "Delete them first, or repeat the call with ?force=true; their documents stay, new batches will fail.",
         )

@@ -11,8 +11,8 @@ import orjson
 from core.builtins import BUILTINS
 from core.errors import (
     AlreadyExists,
+    Conflict,
     Expired,
-    IllegalTransition,
     InvalidRequest,
     ManifestRejected,
     NotFound,
@@ -223,7 +223,7 @@ def archive_files(stores: Stores, plugin: Plugin) -> dict[str, bytes]:
 def _confirmed(stores: Stores, scope: Scope, upload: PluginUpload) -> Plugin:
     plugin = find_plugin(stores, scope, upload.name, upload.version)
     if plugin is None or plugin.upload_id != upload.upload_id:
-        raise IllegalTransition(
+        raise Conflict(
             f"The upload {upload.upload_id} was confirmed, and its plugin has been deleted since.",
             "Request a new upload and PUT the archive again.",
         )

@@ -138,12 +138,12 @@ def test_batch_from_create_to_cancel(api: Api, bucket: str) -> None:
     assert api.ok("POST", f"{place}/objects", {"object_ids": ["obj_1"]})["object_ids"] == ["obj_0", "obj_1"]
     task = api.ok("POST", f"{place}/submit")
     assert (task["status"], task["task_type"]) == ("PENDING", "api_buckets_batches_process")
-    assert "PENDING already" in api.fails(409, "POST", f"{place}/submit", {"include_processing_history": False})
+    assert "PENDING already" in api.fails(400, "POST", f"{place}/submit", {"include_processing_history": False})
     assert api.ok("GET", place)["task_id"] == task["task_id"]
     assert api.ok("PATCH", place, {"metadata": {"run": 1}})["metadata"] == {"run": 1}
     assert api.ok("GET", f"{place}/failed-documents")["total"] == 0
     assert api.ok("GET", f"{place}/logs")["tiers"] == []
-    assert "Cancel it first" in api.fails(409, "DELETE", place)
+    assert "Cancel it first" in api.fails(400, "DELETE", place)
     assert api.ok("POST", f"{place}/cancel")["status"] == "CANCELED"
     assert api.ok("GET", place)["tier_tasks"][0]["status"] == "CANCELED"
     assert api.ok("DELETE", place)["success"] is True
