@@ -29,6 +29,12 @@ class Settings(BaseSettings):
     jobs_queue: str = "openpeek-jobs"
     """SQS queue from which the batch service takes its jobs."""
 
+    uploads_queue: str = "openpeek-uploads"
+    """SQS queue of the events that tell of uploaded files, and of the messages that gather them into batches."""
+
+    secrets_key: str = "alias/openpeek-secrets"
+    """KMS key that wraps the data keys of secrets: its alias, id or ARN."""
+
     data_uri: str = ".openpeek/data"
     """Root of the Lance datasets: a folder, or s3://bucket/prefix."""
 

@@ -7,6 +7,7 @@ from core.stores.aws import client
 from core.stores.blobs import Blobs
 from core.stores.queues import Queues
 from core.stores.records import Records
+from core.stores.secrets import Secrets, secrets_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,11 @@ class Stores:
     records: Records
     blobs: Blobs
     queues: Queues
+
+    @property
+    def secrets(self) -> Secrets:
+        """What seals and opens secrets."""
+        return secrets_of(self.settings)
 
     @classmethod
     def open(cls, settings: Settings) -> "Stores":

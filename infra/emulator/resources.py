@@ -16,11 +16,13 @@ DEAD_AFTER = 5
 
 
 def provision(settings: Settings) -> None:
-    """Make the table, both buckets and the jobs queue with its dead-letter queue; what exists stays as it is."""
+    """Make the table, both buckets, the queues with their dead-letter queues, and the key; what exists stays as it is."""
     create_table(settings)
     for bucket in (settings.plugin_bucket, settings.object_bucket):
         create_bucket(settings, bucket)
-    create_queue(settings, settings.jobs_queue)
+    for queue in (settings.jobs_queue, settings.uploads_queue):
+        create_queue(settings, queue)
+    create_key(settings)
 
 
 def create_table(settings: Settings) -> None:
@@ -72,6 +74,18 @@ def send_dead_letters(settings: Settings, queue: str) -> None:
     arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": DEAD_AFTER})
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": policy})
+
+
+def create_key(settings: Settings) -> None:
+    """The KMS key that the settings name by its alias."""
+    kms = client("kms", settings)
+    try:
+        kms.describe_key(KeyId=settings.secrets_key)
+    except ClientError as error:
+        if error_code(error) != "NotFoundException":
+            raise
+        key = kms.create_key(Description="Encrypts the secrets of OpenPeek's tenants.")["KeyMetadata"]["KeyId"]
+        kms.create_alias(AliasName=settings.secrets_key, TargetKeyId=key)
 
 
 def _key_schema(keys: dict[str, str]) -> list[dict[str, str]]:
