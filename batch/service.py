@@ -30,6 +30,7 @@ from core.collections import Collection, collections_of_bucket
 from core.document_schema import document_schema
 from core.errors import IllegalTransition, NotFound, StoreUnavailable
 from core.plugins import archive_ref, get_plugin
+from core.removal import finish_removal
 from core.settings import Settings
 from core.status import TaskStatus
 from core.stores import Stores
@@ -134,6 +135,8 @@ class Service:
                 self._batch(scope, str(job["bucket_id"]), str(job["batch_id"]))
             case "delete_collection":
                 self._engine.vectors.drop(scope, str(job["collection_id"]))
+            case "delete_bucket" | "delete_namespace":
+                finish_removal(self._stores, job)
             case other:
                 log.error("unknown job", extra={"job": other})
 

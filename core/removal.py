@@ -1,20 +1,28 @@
-"""Removal: a bucket or a namespace with all that it holds. What is named is gone first, then what it held."""
+"""Removal: a bucket or a namespace with all that it holds. What is named is gone at once, what it held by a job.
 
-from collections.abc import Iterator
+A job is sent before the record goes, so that nothing is left behind, and does nothing while the record is there, so
+that a deletion that failed halfway takes nothing away. It may run twice, and may be cut off: it begins anew and ends.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
 
 from core.buckets import Bucket, delete_bucket_record, each_bucket
 from core.collections import delete_collection, list_collections
+from core.errors import NotFound
 from core.namespaces import Namespace, release_name
 from core.status import TaskStatus
 from core.stores import Stores
-from core.stores.records import chunks
-from core.tasks import Task, create_task
+from core.tasks import Task, create_task, update_task
 from core.tenancy import Principal, Scope
 
 OF_NAMESPACE = (
     "plugin",
     "plugin_upload",
     "deployment",
+    "model",
+    "model_upload",
     "collection",
     "collection_name",
     "collection_counts",
@@ -25,58 +33,92 @@ OF_NAMESPACE = (
     "bucket_counts",
     "upload_counts",
 )
-OF_BUCKET = ("object", "object_claim", "upload", "upload_hash", "batch")
-OF_BATCH = ("batch_objects", "failed", "batch_log")
-
-Key = tuple[str, str]
+OF_BUCKET = ("object", "object_claim", "upload", "upload_hash", "arrival", "batch")
+OF_BATCH = ("batch_objects", "failed", "batch_log", "retry")
+DELAY_S = 10
+"""Longer than any process remembers a namespace: after it nobody writes into what is being removed."""
+KEYS_AT_ONCE = 5_000
 
 
 def remove_bucket(stores: Stores, scope: Scope, bucket: Bucket) -> Task:
-    """Delete the bucket, its objects with their files, its uploads and batches; documents made of them stay."""
+    """Delete the bucket now, and its objects with their files, its uploads and batches by a job; documents stay."""
+    job = {"job": "delete_bucket", "bucket_id": bucket.bucket_id}
+    task = _sent(stores, scope, "api_buckets_delete", job)
     delete_bucket_record(stores, scope, bucket)
-    _delete(stores, _held(stores, scope, bucket.bucket_id))
-    stores.records.delete(scope.key("upload_counts"), bucket.bucket_id)
-    stores.blobs.delete_all(stores.settings.object_bucket, f"{scope.prefix}/{bucket.bucket_id}/")
-    return create_task(
-        stores, scope, "api_buckets_delete", [{"bucket_id": bucket.bucket_id}], status=TaskStatus.COMPLETED
-    )
+    return task
 
 
 def remove_namespace(stores: Stores, principal: Principal, namespace: Namespace) -> Task:
-    """Delete the namespace, its buckets, collections, plugins and retrievers; deployments end with their records."""
+    """Delete the namespace now, and its buckets, collections, plugins, models and retrievers by a job."""
     scope = principal.scope(namespace.namespace_id)
+    task = _sent(stores, scope, "api_namespaces_delete", {"job": "delete_namespace"})
     stores.records.delete(principal.org_key("namespace"), namespace.namespace_id)
     release_name(stores, principal, namespace)
+    return task
+
+
+def finish_removal(stores: Stores, job: Mapping[str, Any]) -> None:
+    """Do what a job of `remove_bucket` or `remove_namespace` says."""
+    scope = Scope(str(job["org_id"]), str(job["namespace_id"]))
+    bucket_id = job.get("bucket_id")
+    pk = scope.key("bucket") if bucket_id else Principal(scope.org_id, "", "").org_key("namespace")
+    if stores.records.get(pk, str(bucket_id or scope.namespace_id)):
+        _told(stores, scope, job, TaskStatus.FAILED, "The deletion was cut off and took nothing away. Repeat it.")
+        return
+    _told(stores, scope, job, TaskStatus.PROCESSING)
+    if bucket_id:
+        _purge_bucket(stores, scope, str(bucket_id))
+    else:
+        _purge_namespace(stores, scope)
+    _told(stores, scope, job, TaskStatus.COMPLETED)
+
+
+def _sent(stores: Stores, scope: Scope, task_type: str, job: dict[str, Any]) -> Task:
+    named = {k: v for k, v in job.items() if k != "job"} | {"namespace_id": scope.namespace_id}
+    task = create_task(stores, scope, task_type, [named])
+    whole = job | {"org_id": scope.org_id, "namespace_id": scope.namespace_id, "task_id": task.task_id}
+    stores.queues.send(stores.settings.jobs_queue, whole, delay_s=DELAY_S)
+    return task
+
+
+def _told(stores: Stores, scope: Scope, job: Mapping[str, Any], status: TaskStatus, error: str | None = None) -> None:
+    try:
+        update_task(stores, scope.org_id, str(job["task_id"]), status=status, error=error)
+    except NotFound:  # its organization tidied up; the removal goes on
+        return
+
+
+def _purge_bucket(stores: Stores, scope: Scope, bucket_id: str) -> None:
+    for batch_id in stores.records.sort_keys(scope.key("batch", bucket_id)):
+        for kind in OF_BATCH:
+            _empty(stores, scope.key(kind, batch_id))
+    for kind in OF_BUCKET:
+        _empty(stores, scope.key(kind, bucket_id))
+    for kind in ("bucket_counts", "upload_counts"):  # `bucket_counts` again: an upload under way may have counted
+        stores.records.delete(scope.key(kind), bucket_id)
+    stores.blobs.delete_all(stores.settings.object_bucket, f"{scope.prefix}/{bucket_id}/")
+
+
+def _purge_namespace(stores: Stores, scope: Scope) -> None:
+    """Deployments go first: serving nodes follow their records."""
+    _empty(stores, scope.key("deployment"))
     for bucket in list(each_bucket(stores, scope)):
-        _delete(stores, _held(stores, scope, bucket.bucket_id))
+        _purge_bucket(stores, scope, bucket.bucket_id)
     for collection in list_collections(stores, scope):
         delete_collection(stores, scope, collection)  # sends the job that drops its documents
-    _delete(stores, _scans(stores, scope))
-    _delete(stores, _keys(stores, [scope.key(kind) for kind in OF_NAMESPACE]))
+    for upload_id in stores.records.sort_keys(scope.key("plugin_upload")):
+        stores.records.delete(f"scan#{upload_id}", "scan")
+    for kind in OF_NAMESPACE:
+        _empty(stores, scope.key(kind))
     for place in (stores.settings.object_bucket, stores.settings.plugin_bucket):
         stores.blobs.delete_all(place, f"{scope.prefix}/")
-    inputs = [{"namespace_id": namespace.namespace_id}]
-    return create_task(stores, scope, "api_namespaces_delete", inputs, status=TaskStatus.COMPLETED)
 
 
-def _held(stores: Stores, scope: Scope, bucket_id: str) -> Iterator[Key]:
-    for batch_id in stores.records.sort_keys(scope.key("batch", bucket_id)):
-        yield from _keys(stores, [scope.key(kind, batch_id) for kind in OF_BATCH])
-    yield from _keys(stores, [scope.key(kind, bucket_id) for kind in OF_BUCKET])
+def _empty(stores: Stores, pk: str) -> None:
+    """Delete every record of one partition key; each round begins at its start, and holds only its own keys."""
+    while keys := list(islice(_keys(stores, pk), KEYS_AT_ONCE)):
+        stores.records.delete_many(keys)
 
 
-def _scans(stores: Stores, scope: Scope) -> Iterator[Key]:
-    for upload_id in stores.records.sort_keys(scope.key("plugin_upload")):
-        yield f"scan#{upload_id}", "scan"
-
-
-def _keys(stores: Stores, partitions: list[str]) -> Iterator[Key]:
-    for pk in partitions:
-        for sk in stores.records.sort_keys(pk):
-            yield pk, sk
-
-
-def _delete(stores: Stores, keys: Iterator[Key]) -> None:
-    """All keys are read before the first is deleted: a page must not begin behind a deleted record."""
-    for chunk in chunks(list(keys), 1000):
-        stores.records.delete_many(chunk)
+def _keys(stores: Stores, pk: str) -> Iterator[tuple[str, str]]:
+    return ((pk, sk) for sk in stores.records.sort_keys(pk))

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, BinaryIO
 
 from botocore.exceptions import ClientError
 
-from core.errors import NotFound
+from core.errors import NotFound, StoreUnavailable
 from core.stores.aws import error_code, talking_to
 
 MISSING = {"NoSuchKey", "404", "NotFound", "NoSuchBucket"}
@@ -93,14 +94,13 @@ class Blobs:
             self._client.delete_object(Bucket=ref.bucket, Key=ref.key)
 
     def delete_all(self, bucket: str, prefix: str) -> None:
-        """Delete every file under `prefix`, 1,000 a call."""
-        keys = [ref.key for ref in self.each(bucket, prefix)]
-        for start in range(0, len(keys), 1000):
+        """Delete every file under `prefix`, 1,000 a call; each round lists from the start, whatever was there before."""
+        while keys := [{"Key": ref.key} for ref in islice(self.each(bucket, prefix), 1000)]:
             with talking_to("S3"):
-                self._client.delete_objects(
-                    Bucket=bucket,
-                    Delete={"Objects": [{"Key": key} for key in keys[start : start + 1000]], "Quiet": True},
-                )
+                answer = self._client.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+            if answer.get("Errors"):
+                first = answer["Errors"][0]
+                raise StoreUnavailable(f"S3 did not delete {first['Key']}: {first['Code']}.", "Try again in a moment.")
 
     def each(self, bucket: str, prefix: str) -> Iterator[BlobRef]:
         """Every file under `prefix`."""

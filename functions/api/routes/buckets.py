@@ -111,7 +111,7 @@ def change(stores: StoresOf, scope: WriteScope, bucket_identifier: str, body: Ch
 def delete(stores: StoresOf, scope: DeleteScope, bucket_identifier: str) -> Answer:
     bucket = find_bucket(stores, scope, bucket_identifier)
     task = remove_bucket(stores, scope, bucket)
-    told = {"success": True, "message": f"Bucket {bucket.bucket_name!r} and all it held were deleted."}
+    told = {"success": True, "message": f"Bucket {bucket.bucket_name!r} was deleted; what it held follows."}
     return Answer(told | {"task_id": task.task_id, "status": task.status})
 
 

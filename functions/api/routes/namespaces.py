@@ -107,7 +107,7 @@ def delete(stores: StoresOf, caller: Deleter, namespace_identifier: str, force: 
     namespace = find_namespace(stores, caller, namespace_identifier)
     task = remove_namespace(stores, caller, namespace)
     access.forget_namespace(stores, caller.scope(namespace.namespace_id))
-    told = {"success": True, "message": f"Namespace {namespace.namespace_name!r} and all it held were deleted."}
+    told = {"success": True, "message": f"Namespace {namespace.namespace_name!r} was deleted; what it held follows."}
     return Answer(told | {"task_id": task.task_id, "status": task.status})
 
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from core.stores import Stores
 from tests.unit.api.conftest import Api, NewTenant
 
 SCHEMA = {"properties": {"text": {"type": "text"}, "title": {"type": "string"}, "year": {"type": "integer"}}}
@@ -82,31 +81,6 @@ def test_another_tenants_bucket_is_not_there(new_tenant: NewTenant) -> None:
         theirs.within("same").fails(404, method, f"/v1/buckets/{bucket['bucket_id']}{path}")
     namespace = ours.ok("GET", "/v1/namespaces/same")["namespace_id"]
     theirs.fails(404, "GET", f"/v1/namespaces/{namespace}/buckets/docs")
-
-
-def test_deleting_a_namespace_leaves_no_record_and_no_file(api: Api, moto_stores: Stores) -> None:
-    before = len(items(moto_stores))
-    doomed = api.ok("POST", "/v1/namespaces", {"name": "doomed"})
-    inside = api.within("doomed")
-    inside.ok("POST", "/v1/buckets", {"name": "docs", "bucket_schema": SCHEMA})
-    long = {"blobs": [{"property": "text", "type": "text", "data": "long " * 20_000}]}
-    inside.ok("POST", "/v1/buckets/docs/objects", long)
-    inside.ok("POST", "/v1/buckets/docs/uploads", {"filename": "a.txt", "content_type": "text/plain"})
-
-    deleted = api.ok("DELETE", "/v1/namespaces/doomed")
-
-    api.fails(404, "GET", f"/v1/namespaces/{doomed['namespace_id']}")
-    inside.fails(404, "GET", "/v1/buckets/docs")
-    assert list(moto_stores.blobs.each(moto_stores.settings.object_bucket, "")) == []
-    assert deleted["status"] == "COMPLETED"
-    left = [i["pk"]["S"] for i in items(moto_stores)]
-    assert len(left) == before + 1, left  # the deletion's task
-
-
-def items(stores: Stores) -> list[dict[str, Any]]:
-    """Every item of the table."""
-    found: list[dict[str, Any]] = stores.records._client.scan(TableName=stores.settings.table_name)["Items"]
-    return found
 
 
 def test_a_name_that_moves_to_another_bucket_is_followed_at_once(api: Api) -> None:
