@@ -14,6 +14,9 @@ from core.stores.records import Body, Entry, chunks
 from core.tasks import Task, create_task, get_task, update_task
 from core.tenancy import Scope
 
+ACTIVE = "active_batches"
+"""Partition of pointers to the batches of all tenants that may wait or run, for the janitor."""
+
 CHUNK = 1000
 FIRST_CHUNK = "000000"
 MAX_ADDED_CHUNKS = 100
@@ -55,6 +58,7 @@ class Batch(Noun):
     error_summary: dict[str, int] | None = None
     metadata: dict[str, Any] = {}
     tier_tasks: list[dict[str, Any]] = []
+    requeued: int = 0
 
     def to(self, status: TaskStatus) -> "Batch":
         """The batch in its next state.
@@ -290,6 +294,38 @@ def set_status(stores: Stores, scope: Scope, bucket_id: str, batch_id: str, stat
     return _update(stores, scope, bucket_id, batch_id, moved)
 
 
+def active_of(scope: Scope, bucket_id: str, batch_id: str) -> Entry:
+    """The pointer by which the janitor finds a batch whose job was lost."""
+    place = {"org_id": scope.org_id, "namespace_id": scope.namespace_id, "bucket_id": bucket_id, "batch_id": batch_id}
+    return Entry(ACTIVE, "#".join(place.values()), place)
+
+
+def queue_again(stores: Stores, scope: Scope, batch: Batch) -> None:
+    """Send the job of a batch that waits or runs once more: the one before was lost.
+
+    Raises:
+        IllegalTransition: it has ended.
+    """
+
+    def noted(current: Batch) -> Batch:
+        if current.status not in WAITING_OR_RUNNING:
+            raise IllegalTransition(f"The batch {current.batch_id} is {current.status}.", "Submit it again.")
+        return current.changed(requeued=current.requeued + 1)
+
+    _queue(stores, scope, _update(stores, scope, batch.bucket_id, batch.batch_id, noted))
+
+
+def fail_batch(stores: Stores, scope: Scope, batch: Batch, error: str) -> None:
+    """Let the batch and its task be FAILED for this reason.
+
+    Raises:
+        IllegalTransition: it has ended.
+    """
+    set_status(stores, scope, batch.bucket_id, batch.batch_id, TaskStatus.FAILED, error=error)
+    if batch.task_id:
+        update_task(stores, scope.org_id, batch.task_id, status=TaskStatus.FAILED, error=error)
+
+
 def failed_documents(
     stores: Stores, scope: Scope, batch_id: str, *, tier: int | None = None, collection_id: str | None = None
 ) -> Iterator[Body]:
@@ -333,15 +369,16 @@ def _pend(stores: Stores, scope: Scope, batch: Batch, task: Task, collections: S
         if current.status in WAITING_OR_RUNNING:
             raise _running(current)
         return current.to(TaskStatus.PENDING).changed(
-            task_id=task.task_id, tier_tasks=[tier], error=None, error_summary=None
+            task_id=task.task_id, tier_tasks=[tier], error=None, error_summary=None, requeued=0
         )
 
     return _update(stores, scope, batch.bucket_id, batch.batch_id, pending)
 
 
 def _queue(stores: Stores, scope: Scope, batch: Batch) -> None:
-    job = {"job": "batch", "org_id": scope.org_id, "namespace_id": scope.namespace_id}
-    stores.queues.send(stores.settings.jobs_queue, job | {"bucket_id": batch.bucket_id, "batch_id": batch.batch_id})
+    pointer = active_of(scope, batch.bucket_id, batch.batch_id)
+    stores.records.put_many([pointer])  # first: a lost job is then found
+    stores.queues.send(stores.settings.jobs_queue, {"job": "batch"} | pointer.body)
 
 
 def _running(batch: Batch) -> IllegalTransition:

@@ -20,7 +20,10 @@ _ids: WeakKeyDictionary[Records, Expiring[tuple[str, str], str]] = WeakKeyDictio
 
 
 class Bucket(Noun):
-    """A bucket as stored; counts live in a counter record beside it."""
+    """A bucket as stored; counts live in a counter record beside it.
+
+    `process_on_upload` lets files that arrive become batches for the bucket's collections, without a call.
+    """
 
     bucket_id: str
     bucket_name: str
@@ -28,6 +31,7 @@ class Bucket(Noun):
     bucket_schema: dict[str, Any] | None = None
     unique_key: dict[str, Any] | None = None
     metadata: dict[str, Any] = {}
+    process_on_upload: bool = False
 
 
 @dataclass(frozen=True, slots=True)

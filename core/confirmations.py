@@ -40,6 +40,7 @@ def confirm_upload(
     """
     upload = get_upload(stores, scope, bucket.bucket_id, upload_id)
     if upload.status is TaskStatus.COMPLETED:
+        _check_said(upload, etag, size_bytes)
         return upload
     info = arrived(stores, upload)
     _check_file(stores, upload, info, etag, size_bytes)
@@ -85,6 +86,14 @@ def _object(stores: Stores, bucket: Bucket, upload: Upload, info: BlobInfo) -> O
         metadata=checked_properties(bucket, {"metadata": upload.object_metadata or {}}, [blob]),
         source_details=[{"type": "bucket", "source_id": bucket.bucket_id}],
     )
+
+
+def _check_said(upload: Upload, etag: str | None, size_bytes: int | None) -> None:
+    """Let pass what is said of an upload that is COMPLETED already, as the event of its file may have made it."""
+    told = {"etag": (etag and etag.strip('"'), upload.etag), "file_size_bytes": (size_bytes, upload.file_size_bytes)}
+    for field, (said, found) in told.items():
+        if said is not None and found is not None and said != found:
+            raise InvalidRequest(f"{field} is {said!r}; the uploaded file has {found!r}.", "PUT the file again.", field)
 
 
 def _check_file(stores: Stores, upload: Upload, info: BlobInfo, etag: str | None, size_bytes: int | None) -> None:

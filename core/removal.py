@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from core.arrivals import WINDOWS, window_of
+from core.batches import ACTIVE, active_of
 from core.buckets import Bucket, delete_bucket_record, each_bucket
 from core.collections import delete_collection, list_collections
 from core.errors import NotFound
@@ -16,6 +18,7 @@ from core.status import TaskStatus
 from core.stores import Stores
 from core.tasks import Task, create_task, update_task
 from core.tenancy import Principal, Scope
+from core.uploads import DEADLINES, Upload, deadline_of
 
 OF_NAMESPACE = (
     "plugin",
@@ -90,8 +93,12 @@ def _told(stores: Stores, scope: Scope, job: Mapping[str, Any], status: TaskStat
 
 def _purge_bucket(stores: Stores, scope: Scope, bucket_id: str) -> None:
     for batch_id in stores.records.sort_keys(scope.key("batch", bucket_id)):
+        stores.records.delete(ACTIVE, active_of(scope, bucket_id, batch_id).sk)
         for kind in OF_BATCH:
             _empty(stores, scope.key(kind, batch_id))
+    for record in stores.records.each(scope.key("upload", bucket_id)):
+        stores.records.delete(DEADLINES, deadline_of(scope, Upload.model_validate(record.body)).sk)
+    stores.records.delete(WINDOWS, window_of(scope, bucket_id).sk)
     for kind in OF_BUCKET:
         _empty(stores, scope.key(kind, bucket_id))
     for kind in ("bucket_counts", "upload_counts"):  # `bucket_counts` again: an upload under way may have counted

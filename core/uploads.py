@@ -24,6 +24,11 @@ from core.tenancy import Scope
 
 SEARCHED = ("upload_id", "filename", "content_type", "metadata")
 MAX_KEY_NAME = 600
+DEADLINES = "upload_deadlines"
+"""Partition of pointers to the open uploads of all tenants by the time at which they end, for the janitor."""
+
+GRACE_S = 900
+"""Between the expiry of an upload's URL and its end: a PUT that began in time may take a while."""
 
 
 class Upload(Noun):
@@ -72,6 +77,7 @@ def create_uploads(
     made = [
         _deduplicated(stores, scope, _new(scope, bucket, a, i if len(asked) > 1 else None)) for i, a in enumerate(asked)
     ]
+    stores.records.put_many([deadline_of(scope, upload) for upload in made if upload.status is TaskStatus.PENDING])
     stores.records.put_many([_entry(scope, upload) for upload in made])
     for status, number in Counter(upload.status for upload in made).items():
         _count(stores, scope, bucket.bucket_id, {status.value: number})
@@ -111,6 +117,7 @@ def delete_upload(stores: Stores, scope: Scope, bucket_id: str, upload_id: str, 
     if stores.records.delete(scope.key("upload", bucket_id), upload_id):
         size = upload.file_size_bytes or 0 if upload.status is TaskStatus.COMPLETED else 0
         _count(stores, scope, bucket_id, {upload.status.value: -1, "size_bytes": -size})
+    stores.records.delete(DEADLINES, deadline_of(scope, upload).sk)
     if upload.file_hash:
         stores.records.delete_if(scope.key("upload_hash", bucket_id), upload.file_hash, {"upload_id": upload_id})
     if with_file and upload.object_id is None:
@@ -181,7 +188,11 @@ def blob_of_upload(stores: Stores, scope: Scope, bucket: Bucket, upload_id: str,
     """The blob of an object that names an upload; property and type are what the object says."""
     upload = get_upload(stores, scope, bucket.bucket_id, upload_id)
     named = upload.changed(blob_property=asked["property"], blob_type=asked["type"])
-    blob = uploaded_blob(stores, bucket, named, arrived(stores, upload))
+    info = arrived(stores, upload)
+    blob = uploaded_blob(stores, bucket, named, info)
+    if upload.status is not TaskStatus.COMPLETED:  # it has become this object's, and no other is made of it
+        verified = {"etag": info.etag, "file_size_bytes": info.size_bytes, "verified_at": now().isoformat()}
+        completed(stores, scope, upload, **verified)
     about = {"blob_id": new_id("blob"), "metadata": upload.metadata | (asked.get("metadata") or {})}
     return blob.model_copy(update=about | {"key_prefix": asked.get("key_prefix")})
 
@@ -206,6 +217,40 @@ def completed(stores: Stores, scope: Scope, upload: Upload, **fields: Any) -> Up
             pk = scope.key("upload_hash", upload.bucket_id)
             stores.records.put_many([Entry(pk, done.file_hash, {"upload_id": done.upload_id})])
     return done
+
+
+def note_upload(stores: Stores, scope: Scope, bucket_id: str, upload_id: str, message: str) -> None:
+    """Say on the open upload's record why its file could not become an object."""
+
+    def noted(body: Body) -> Body | None:
+        upload = Upload.model_validate(body)
+        return upload.changed(message=message).body() if upload.status is TaskStatus.PENDING else None
+
+    stores.records.update(scope.key("upload", bucket_id), upload_id, noted)
+
+
+def expire_upload(stores: Stores, scope: Scope, upload: Upload, message: str) -> bool:
+    """End the open upload as FAILED, and delete its file if one came; whether it was open."""
+    ended: list[bool] = []
+
+    def change(body: Body) -> Body | None:
+        current = Upload.model_validate(body)
+        ended[:] = [current.status is TaskStatus.PENDING]
+        return current.changed(status=TaskStatus.FAILED, message=message).body() if ended[0] else None
+
+    if stores.records.update(scope.key("upload", upload.bucket_id), upload.upload_id, change) is None or not ended[0]:
+        return False
+    _count(stores, scope, upload.bucket_id, {TaskStatus.PENDING.value: -1, TaskStatus.FAILED.value: 1})
+    stores.blobs.delete(file_of(stores, upload))
+    return True
+
+
+def deadline_of(scope: Scope, upload: Upload) -> Entry:
+    """The pointer by which the janitor finds the upload once its time has passed."""
+    due = int(datetime.fromisoformat(upload.expires_at).timestamp()) + GRACE_S
+    place = {"org_id": scope.org_id, "namespace_id": scope.namespace_id}
+    place |= {"bucket_id": upload.bucket_id, "upload_id": upload.upload_id}
+    return Entry(DEADLINES, "#".join((f"{due:012d}", *place.values())), place | {"due": due})
 
 
 def _new(scope: Scope, bucket: Bucket, asked: Mapping[str, Any], index: int | None) -> Upload:

@@ -53,6 +53,7 @@ def provisioned(emulator: Emulator, data: Path) -> Settings:
         plugin_bucket=f"test-plugins-{number}",
         object_bucket=f"test-objects-{number}",
         jobs_queue=f"test-jobs-{number}",
+        uploads_queue=f"test-uploads-{number}",
         data_uri=str(data),
     )
     provision(settings)

@@ -41,6 +41,13 @@ class Queues:
             )
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
+    def held(self, queue: str) -> int:
+        """About how many jobs there are in all: those that wait, are worked on, or are delayed."""
+        names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
+        with talking_to("SQS"):
+            answer = self._client.get_queue_attributes(QueueUrl=self._url(queue), AttributeNames=names)
+        return sum(int(answer["Attributes"].get(name, 0)) for name in names)
+
     def receive(self, queue: str, *, wait_s: int = 10, visible_after_s: int = 60, limit: int = 1) -> list[Message]:
         """Up to `limit` jobs, waiting for the first; each is hidden from others for `visible_after_s`."""
         with talking_to("SQS"):

@@ -32,7 +32,11 @@ def moto_stores(moto_clients: Stores) -> Stores:
     """Stores with a table, buckets and a queue that no other test has."""
     n = next(numbers)
     settings = Settings(
-        table_name=f"table-{n}", plugin_bucket=f"plugins-{n}", object_bucket=f"objects-{n}", jobs_queue=f"jobs-{n}"
+        table_name=f"table-{n}",
+        plugin_bucket=f"plugins-{n}",
+        object_bucket=f"objects-{n}",
+        jobs_queue=f"jobs-{n}",
+        uploads_queue=f"uploads-{n}",
     )
     records, blobs, queues = (s._client for s in (moto_clients.records, moto_clients.blobs, moto_clients.queues))
     records.create_table(
@@ -46,7 +50,8 @@ def moto_stores(moto_clients: Stores) -> Stores:
     )
     for bucket in (settings.plugin_bucket, settings.object_bucket):
         blobs.create_bucket(Bucket=bucket)
-    queues.create_queue(QueueName=settings.jobs_queue)
+    for queue in (settings.jobs_queue, settings.uploads_queue):
+        queues.create_queue(QueueName=queue)
     return Stores(settings, Records(OneAtATime(records), settings.table_name), Blobs(blobs), Queues(queues))
 
 

@@ -59,7 +59,7 @@ class UniqueKey(Body):
 
 
 class CreateBucket(Body):
-    """BucketCreateRequest."""
+    """BucketCreateRequest, and whether uploads are processed as they come."""
 
     bucket_name: str | None = None
     name: str | None = None
@@ -67,6 +67,7 @@ class CreateBucket(Body):
     bucket_schema: Schema | None = None
     unique_key: UniqueKey | None = None
     metadata: dict[str, Any] | None = None
+    process_on_upload: bool | None = None
 
 
 class ChangeBucket(Body):
@@ -76,6 +77,7 @@ class ChangeBucket(Body):
     description: str | None = None
     bucket_schema: Schema | None = None
     metadata: dict[str, Any] | None = None
+    process_on_upload: bool | None = None
 
 
 @scoped.post("")
