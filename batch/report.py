@@ -11,6 +11,7 @@ from batch.patience import patient
 from core.batches import Batch, set_status
 from core.errors import NotFound
 from core.ids import now
+from core.retries import KEPT, Earlier
 from core.status import TaskStatus
 from core.stores import Stores
 from core.stores.records import Entry, chunks
@@ -48,19 +49,34 @@ class Counts:
 
 
 class Report:
-    """The records of one running batch. `rows` is an estimate (one row an object) until the plan is complete."""
+    """The records of one running batch. `rows` is an estimate (one row an object) until the plan is complete.
 
-    def __init__(self, stores: Stores, scope: Scope, batch: Batch, collection_ids: list[str], rows: int) -> None:
+    A retry begins with what the batch had come to before it.
+    """
+
+    def __init__(
+        self,
+        stores: Stores,
+        scope: Scope,
+        batch: Batch,
+        collection_ids: list[str],
+        rows: int,
+        before: Earlier | None = None,
+    ) -> None:
         self._stores, self._scope, self._batch = stores, scope, batch
         self._collection_ids = collection_ids
-        self.counts = Counts(rows=rows)
-        self.problems: Counter[tuple[str, str, str | None]] = Counter()
+        before = before or Earlier()
+        done, self._retries = before.written + len(before.failed), before.retries
+        self.counts = Counts(rows=done + rows, rows_done=done, written=before.written, failed=len(before.failed))
+        self.problems: Counter[tuple[str, str, str | None]] = Counter(
+            (row["error_type"], row["message"], row["step"]) for row in before.failed
+        )
         self._examples: dict[tuple[str, str, str | None], list[Failure]] = {}
         self._started, self._started_at = time.monotonic(), now()
         self._published = float("-inf")
 
     def begin(self) -> None:
-        """Forget what an earlier run of this batch reported, and show that it runs."""
+        """Forget what an earlier run of this batch reported, but for what a retry keeps, and show that it runs."""
         for kind in ("failed", "batch_log"):
             patient(self._forget)(self._scope.key(kind, self._batch.batch_id))
         self._publish(TaskStatus.PROCESSING)
@@ -102,7 +118,7 @@ class Report:
         self._publish(TaskStatus.CANCELED)
 
     def _forget(self, pk: str) -> None:
-        self._stores.records.delete_many([(pk, sk) for sk in self._stores.records.sort_keys(pk)])
+        self._stores.records.delete_many([(pk, sk) for sk in self._stores.records.sort_keys(pk) if KEPT not in sk])
 
     def _verdict(self) -> tuple[TaskStatus, str | None]:
         counts = self.counts
@@ -130,7 +146,7 @@ class Report:
         pk = self._scope.key("failed", self._batch.batch_id)
         entries = []
         for number, part in enumerate(chunks(outcome.failures, FAILURES_PER_RECORD)):
-            body = {"failed": [_failed_document(collection_id, f) for f in part]}
+            body = {"failed": [self._failed_document(collection_id, f) for f in part]}
             entries.append(Entry(pk, f"{_sort_key(collection_id, outcome.index)}#{number:03d}", body))
         patient(self._stores.records.put_many)(entries)
         for failure in outcome.failures:
@@ -141,6 +157,21 @@ class Report:
             examples = self._examples.setdefault(key, [])
             if len(examples) < SHOWN_DOCUMENTS:
                 examples.append(failure)
+
+    def _failed_document(self, collection_id: str, failure: Failure) -> dict[str, Any]:
+        return {
+            "object_id": failure.object_id,
+            "document_id": failure.document_id,
+            "collection_id": collection_id,
+            "tier_num": TIER,
+            "error_type": failure.category,
+            "message": failure.reason[:SHOWN_REASON],
+            "step": failure.step,
+            "column": failure.column,
+            "traceback": failure.traceback,
+            "retry_count": self._retries.get(failure.object_id, 0),
+            "timestamp": now().isoformat(),
+        }
 
     def _tier(self, status: TaskStatus) -> dict[str, Any]:
         ended = now() if status.ended else None
@@ -214,22 +245,6 @@ class Report:
             )
         except NotFound:
             self._batch = self._batch.changed(task_id=None)  # its namespace is gone; the batch still ends properly
-
-
-def _failed_document(collection_id: str, failure: Failure) -> dict[str, Any]:
-    return {
-        "object_id": failure.object_id,
-        "document_id": failure.document_id,
-        "collection_id": collection_id,
-        "tier_num": TIER,
-        "error_type": failure.category,
-        "message": failure.reason[:SHOWN_REASON],
-        "step": failure.step,
-        "column": failure.column,
-        "traceback": failure.traceback,
-        "retry_count": 0,
-        "timestamp": now().isoformat(),
-    }
 
 
 def _ended_line(text: str) -> str:

@@ -31,6 +31,7 @@ from core.document_schema import document_schema
 from core.errors import IllegalTransition, NotFound, StoreUnavailable
 from core.plugins import archive_ref, get_plugin
 from core.removal import finish_removal
+from core.retries import Earlier, earlier, retried_ids
 from core.settings import Settings
 from core.status import TaskStatus
 from core.stores import Stores
@@ -132,7 +133,7 @@ class Service:
         scope = Scope(str(job.get("org_id")), str(job.get("namespace_id")))
         match job.get("job"):
             case "batch":
-                self._batch(scope, str(job["bucket_id"]), str(job["batch_id"]))
+                self._batch(scope, str(job["bucket_id"]), str(job["batch_id"]), bool(job.get("retry")))
             case "delete_collection":
                 self._engine.vectors.drop(scope, str(job["collection_id"]))
             case "delete_bucket" | "delete_namespace":
@@ -140,14 +141,14 @@ class Service:
             case other:
                 log.error("unknown job", extra={"job": other})
 
-    def _batch(self, scope: Scope, bucket_id: str, batch_id: str) -> None:
+    def _batch(self, scope: Scope, bucket_id: str, batch_id: str, retry: bool) -> None:
         batch = self._claimed(scope, bucket_id, batch_id)
         if batch is None:
             return
         log.info("batch started", extra={"batch_id": batch_id, "objects": batch.object_count})
         started = time.monotonic()
         try:
-            status = self._processed(scope, batch)
+            status = self._processed(scope, batch, retry)
         except (Interrupted, EngineLost, StoreUnavailable):
             raise
         except Exception as error:
@@ -168,10 +169,12 @@ class Service:
         except (NotFound, IllegalTransition):
             return None
 
-    def _processed(self, scope: Scope, batch: Batch) -> TaskStatus:
+    def _processed(self, scope: Scope, batch: Batch, retry: bool) -> TaskStatus:
         collections = self._collections(scope, batch)
         ids = [c.collection_id for c in collections]
-        report = Report(self._stores, scope, batch, ids, batch.object_count * len(collections))
+        before = earlier(self._stores, scope, batch) if retry else Earlier()
+        objects = len(before.retries) if retry else batch.object_count
+        report = Report(self._stores, scope, batch, ids, objects * len(collections), before)
         report.begin()
         check = self._check(scope, batch)
         if not collections:
@@ -179,7 +182,7 @@ class Service:
         try:
             for collection in collections:
                 try:
-                    self._extract(scope, batch, collection, report, check)
+                    self._extract(scope, batch, collection, report, check, objects if retry else None)
                 except (Interrupted, EngineLost, StoreUnavailable, Canceled, IllegalTransition):
                     raise
                 except PlatformError as error:
@@ -198,19 +201,26 @@ class Service:
         return [c for c in fed if not chosen or c.collection_id in chosen]
 
     def _extract(
-        self, scope: Scope, batch: Batch, collection: Collection, report: Report, check: Callable[[], None]
+        self,
+        scope: Scope,
+        batch: Batch,
+        collection: Collection,
+        report: Report,
+        check: Callable[[], None],
+        retried: int | None,
     ) -> None:
-        extraction = self._extraction(scope, batch, collection)
+        objects = batch.object_count if retried is None else retried
+        extraction = self._extraction(scope, batch, collection, objects)
         bucket = find_bucket(self._stores, scope, batch.bucket_id)
         schema = document_schema(extraction.manifest, bucket.bucket_schema)
         table = patient(self._engine.vectors.create)(scope, collection.collection_id, schema)
         sink = Sink(self._stores.records, scope, collection.collection_id, table)
-        rows = partition_rows(batch.object_count, slots(self._engine.client))
-        ids = object_ids(self._stores, scope, batch.batch_id)
+        rows = partition_rows(objects, slots(self._engine.client))
+        ids = (object_ids if retried is None else retried_ids)(self._stores, scope, batch.batch_id)
         with closing(plan(self._stores.records, extraction, ids, table.schema, rows)) as partitions:
             Runner(self._engine.client, check).run(extraction, partitions, sink, report)
 
-    def _extraction(self, scope: Scope, batch: Batch, collection: Collection) -> Extraction:
+    def _extraction(self, scope: Scope, batch: Batch, collection: Collection, objects: int) -> Extraction:
         config = collection.feature_extractor
         plugin = None
         if config.plugin_id is not None:
@@ -224,7 +234,7 @@ class Service:
             collection_id=collection.collection_id,
             extractor=config,
             plugin=plugin,
-            rows_expected=batch.object_count,
+            rows_expected=objects,
         )
 
     def _check(self, scope: Scope, batch: Batch) -> Callable[[], None]:

@@ -58,6 +58,7 @@ class Batch(Noun):
     error_summary: dict[str, int] | None = None
     metadata: dict[str, Any] = {}
     tier_tasks: list[dict[str, Any]] = []
+    retrying: bool = False
     requeued: int = 0
 
     def to(self, status: TaskStatus) -> "Batch":
@@ -177,8 +178,8 @@ def delete_batch(stores: Stores, scope: Scope, batch: Batch) -> None:
     """
     if batch.status in WAITING_OR_RUNNING:
         raise IllegalTransition(f"The batch {batch.batch_id} is {batch.status}.", "Cancel it first.")
-    _forget(stores, scope, "failed", batch.batch_id)
-    _forget(stores, scope, "batch_log", batch.batch_id)
+    for kind in ("failed", "batch_log", "retry"):
+        _forget(stores, scope, kind, batch.batch_id)
     stores.records.delete(scope.key("batch", batch.bucket_id), batch.batch_id)
     _forget(stores, scope, "batch_objects", batch.batch_id)
 
@@ -191,27 +192,32 @@ def submit_batch(stores: Stores, scope: Scope, bucket_id: str, batch_id: str) ->
         IllegalTransition: it waits or runs.
     """
     batch = get_batch(stores, scope, bucket_id, batch_id)
-    previous = batch.status
-    if previous in WAITING_OR_RUNNING:
+    if batch.status in WAITING_OR_RUNNING:
         raise _running(batch)
     if batch.object_count == 0:
         raise InvalidRequest(f"The batch {batch_id} has no objects.", "Add objects to it, then submit.", "object_ids")
-    collections = _fed_by(stores, scope, bucket_id, batch.collection_ids)
-    task = create_task(stores, scope, TASK_TYPE, [{"bucket_id": bucket_id, "batch_id": batch_id}])
-    try:
-        batch = _pend(stores, scope, batch, task, collections)
-    except IllegalTransition:
-        update_task(stores, scope.org_id, task.task_id, status=TaskStatus.CANCELED, error="Submitted twice at once.")
-        raise
-    _forget(stores, scope, "failed", batch_id)
-    _forget(stores, scope, "batch_log", batch_id)
-    try:
-        _queue(stores, scope, batch)
-    except StoreUnavailable as error:
-        set_status(stores, scope, bucket_id, batch_id, TaskStatus.FAILED, error=error.problem)
-        update_task(stores, scope.org_id, task.task_id, status=TaskStatus.FAILED, error=error.problem)
-        raise
-    return batch, task
+
+    def forget() -> None:
+        for kind in ("failed", "batch_log", "retry"):
+            _forget(stores, scope, kind, batch_id)
+
+    return _submit(stores, scope, batch, forget)
+
+
+def resubmit(
+    stores: Stores, scope: Scope, batch: Batch, check: Callable[[], None], prepare: Callable[[], None]
+) -> tuple[Batch, Task]:
+    """Queue a batch that has ended for a part of its objects: `check` may refuse, `prepare` writes down which.
+
+    Raises:
+        IllegalTransition: it was never submitted, waits, or runs.
+    """
+    if batch.status in WAITING_OR_RUNNING:
+        raise _running(batch)
+    if batch.status is TaskStatus.DRAFT:
+        raise IllegalTransition(f"The batch {batch.batch_id} was never submitted.", "Submit it.")
+    check()
+    return _submit(stores, scope, batch, prepare, retrying=True)
 
 
 def trigger_bucket(
@@ -356,20 +362,45 @@ def _update(stores: Stores, scope: Scope, bucket_id: str, batch_id: str, change:
     return Batch.model_validate(record.body)
 
 
-def _pend(stores: Stores, scope: Scope, batch: Batch, task: Task, collections: Sequence[Collection]) -> Batch:
+def _submit(
+    stores: Stores, scope: Scope, batch: Batch, prepare: Callable[[], None], *, retrying: bool = False
+) -> tuple[Batch, Task]:
+    bucket_id, batch_id = batch.bucket_id, batch.batch_id
+    collections = _fed_by(stores, scope, bucket_id, batch.collection_ids)
+    task = create_task(stores, scope, TASK_TYPE, [{"bucket_id": bucket_id, "batch_id": batch_id}])
+    try:
+        batch = _pend(stores, scope, batch, task, collections, retrying)
+    except IllegalTransition:
+        update_task(stores, scope.org_id, task.task_id, status=TaskStatus.CANCELED, error="Submitted twice at once.")
+        raise
+    prepare()
+    try:
+        _queue(stores, scope, batch)
+    except StoreUnavailable as error:
+        set_status(stores, scope, bucket_id, batch_id, TaskStatus.FAILED, error=error.problem)
+        update_task(stores, scope.org_id, task.task_id, status=TaskStatus.FAILED, error=error.problem)
+        raise
+    return batch, task
+
+
+def _pend(
+    stores: Stores, scope: Scope, batch: Batch, task: Task, collections: Sequence[Collection], retrying: bool
+) -> Batch:
+    written = sum(tier.get("documents_written") or 0 for tier in batch.tier_tasks) if retrying else None
     tier = {
         "tier_num": 0,
         "task_id": task.task_id,
         "status": TaskStatus.PENDING,
         "collection_ids": [c.collection_id for c in collections],
         "source_type": "bucket",
+        "documents_written": written,
     }
 
     def pending(current: Batch) -> Batch:
         if current.status in WAITING_OR_RUNNING:
             raise _running(current)
         return current.to(TaskStatus.PENDING).changed(
-            task_id=task.task_id, tier_tasks=[tier], error=None, error_summary=None, requeued=0
+            task_id=task.task_id, tier_tasks=[tier], error=None, error_summary=None, requeued=0, retrying=retrying
         )
 
     return _update(stores, scope, batch.bucket_id, batch.batch_id, pending)
@@ -378,7 +409,8 @@ def _pend(stores: Stores, scope: Scope, batch: Batch, task: Task, collections: S
 def _queue(stores: Stores, scope: Scope, batch: Batch) -> None:
     pointer = active_of(scope, batch.bucket_id, batch.batch_id)
     stores.records.put_many([pointer])  # first: a lost job is then found
-    stores.queues.send(stores.settings.jobs_queue, {"job": "batch"} | pointer.body)
+    job = {"job": "batch"} | ({"retry": True} if batch.retrying else {})
+    stores.queues.send(stores.settings.jobs_queue, job | pointer.body)
 
 
 def _running(batch: Batch) -> IllegalTransition:

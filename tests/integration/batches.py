@@ -61,6 +61,14 @@ class Tenant:
             stores, self.scope, "texts", bucket_schema={"properties": {"text": {"type": "text"}}}
         )
 
+    def change(self, object_id: str, text: str) -> None:
+        """Give the object another text."""
+
+        def changed(body: dict[str, Any]) -> dict[str, Any]:
+            return body | {"blobs": [blob | {"data": text} for blob in body["blobs"]]}
+
+        assert self.stores.records.update(self.scope.key("object", self.bucket.bucket_id), object_id, changed)
+
     def publish(self, folder: Path = WORDS, manifest: Manifest = WORDS_MANIFEST) -> Plugin:
         """The plugin in `folder`, as if scanned and confirmed."""
         packed = pack(folder)

@@ -12,8 +12,9 @@ from batch.cluster import cluster, gpus
 from core.batches import cancel_batch, failed_documents, logs
 from core.buckets import change_bucket
 from core.collections import delete_collection, document_counts
-from core.errors import NotFound
+from core.errors import InvalidRequest, NotFound
 from core.objects import Blob, Object
+from core.retries import retry_batch
 from core.settings import Settings
 from core.status import TaskStatus
 from core.stores import Stores
@@ -94,6 +95,49 @@ def test_bad_rows_and_only_they_fail(tenant: Tenant) -> None:
     assert "batch_words_embedding" in failed[ids[21]]["message"]
     assert "2" in failed[ids[22]]["message"] and "4" in failed[ids[22]]["message"]
     assert sum((batch.error_summary or {}).values()) == 3
+
+
+def test_a_retry_runs_the_failed_objects_alone_and_keeps_the_rest(tenant: Tenant) -> None:
+    tenant.publish()
+    collection = tenant.collect()
+    ids = tenant.put("good 1", "RAISE", "SHORT", "RAISE", "good 2")
+    batch = tenant.ended(tenant.submit(ids))
+    place = (tenant.stores, tenant.scope, tenant.bucket.bucket_id, batch.batch_id)
+    for object_id, text in ((ids[1], "mended 1"), (ids[0], "RAISE"), (ids[2], "mended 2")):
+        tenant.change(object_id, text)
+
+    with pytest.raises(InvalidRequest, match=r"None of the 3 failed rows .*retry_mode"):
+        retry_batch(*place)
+    _, _, rows = retry_batch(*place, transient_only=False)
+    partly = tenant.ended(batch)
+    (failed,) = failed_documents(tenant.stores, tenant.scope, batch.batch_id)
+    tenant.change(ids[3], "mended 3")
+    retry_batch(*place, transient_only=False)
+    whole = tenant.ended(batch)
+
+    assert rows == 3
+    assert (partly.status, whole.status) == (WITH_ERRORS, TaskStatus.COMPLETED)
+    assert "1 of 5 rows failed" in (partly.error or "")
+    assert (failed["object_id"], failed["retry_count"]) == (ids[3], 1)
+    assert tenant.texts(collection) == ["good 1", "good 2", "mended 1", "mended 2", "mended 3"]
+    assert not list(failed_documents(tenant.stores, tenant.scope, batch.batch_id))
+    assert whole.tier_tasks[0]["documents_written"] == 5
+
+
+def test_a_retry_with_a_limit_leaves_other_failures_as_they_are(tenant: Tenant) -> None:
+    tenant.publish()
+    tenant.collect()
+    ids = tenant.put("good", "RAISE", "NONE")
+    batch = tenant.ended(tenant.submit(ids))
+    place = (tenant.stores, tenant.scope, tenant.bucket.bucket_id, batch.batch_id)
+    retry_batch(*place, transient_only=False)
+    again = tenant.ended(batch)
+
+    with pytest.raises(InvalidRequest, match="max_retry_count"):
+        retry_batch(*place, transient_only=False, max_retries=1)
+
+    assert sum((again.error_summary or {}).values()) == 2
+    assert {f["retry_count"] for f in failed_documents(tenant.stores, tenant.scope, batch.batch_id)} == {1}
 
 
 def test_a_row_that_kills_the_host_stands_alone_in_the_failures(tenant: Tenant) -> None:

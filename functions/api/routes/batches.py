@@ -24,6 +24,7 @@ from core.batches import (
 from core.buckets import Bucket, find_bucket
 from core.collections import find_collection
 from core.errors import InvalidRequest, NotFound
+from core.retries import retry_batch
 from core.status import TaskStatus
 from core.stores import Stores
 from core.tenancy import Scope
@@ -73,6 +74,14 @@ class Submit(Body):
     """SubmitBatchRequest."""
 
     include_processing_history: bool = True
+
+
+class Retry(Body):
+    """RetryBatchRequest."""
+
+    retry_mode: Literal["transient_only", "all"] = "transient_only"
+    tier_nums: list[int] | None = None
+    max_retry_count: Annotated[int, Field(ge=1, le=10)] = 3
 
 
 class Trigger(OpenBody):
@@ -158,6 +167,32 @@ def cancel(stores: StoresOf, scope: WriteScope, bucket_identifier: str, batch_id
     return Answer(cancel_batch(stores, scope, bucket.bucket_id, batch_id).answer())
 
 
+@scoped.post("/{batch_id}/retry")
+def retry(
+    stores: StoresOf, scope: WriteScope, bucket_identifier: str, batch_id: str, body: Retry | None = None
+) -> Answer:
+    body = body or Retry()
+    bucket = find_bucket(stores, scope, bucket_identifier)
+    batch, task, rows = retry_batch(
+        stores,
+        scope,
+        bucket.bucket_id,
+        batch_id,
+        transient_only=body.retry_mode == "transient_only",
+        tiers=body.tier_nums,
+        max_retries=body.max_retry_count,
+    )
+    return Answer(
+        {
+            "batch_id": batch.batch_id,
+            "task_id": task.task_id,
+            "status": batch.status,
+            "retried_count": rows,
+            "message": f"{rows} failed row{'' if rows == 1 else 's'} will be tried again.",
+        }
+    )
+
+
 @scoped.get("/{batch_id}/failed-documents")
 def failed(
     stores: StoresOf,
@@ -229,7 +264,7 @@ def shown(batch: Batch, ids: list[str] | None) -> dict[str, Any]:
     running = batch.status in (TaskStatus.PENDING, TaskStatus.PROCESSING)
     tiers = [tier["collection_ids"] for tier in batch.tier_tasks] or None
     return (
-        batch.model_dump(mode="json", exclude={"chunks"})
+        batch.model_dump(mode="json", exclude={"chunks", "retrying"})
         | ({"object_ids": ids} if ids is not None else {})
         | {"current_tier": 0 if running else None, "total_tiers": 1, "dag_tiers": tiers}
     )

@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from core.batches import set_status
+from core.retries import retried_ids
+from core.status import TaskStatus
 from core.stores import Stores
 from core.stores.records import Entry
 from core.tenancy import Scope
@@ -148,6 +151,29 @@ def test_batch_from_create_to_cancel(api: Api, bucket: str) -> None:
     assert api.ok("GET", place)["tier_tasks"][0]["status"] == "CANCELED"
     assert api.ok("DELETE", place)["success"] is True
     api.fails(404, "GET", place)
+
+
+def test_retry_queues_the_failed_objects(api: Api, bucket: str, scope: Scope, moto_stores: Stores) -> None:
+    collection = collect(api, bucket)["collection_id"]
+    batch = api.ok("POST", f"/v1/buckets/{bucket}/batches", {"object_ids": ["obj_0", "obj_1"]})
+    place = f"/v1/buckets/{bucket}/batches/{batch['batch_id']}"
+    assert "never submitted" in api.fails(400, "POST", f"{place}/retry", {})
+    api.ok("POST", f"{place}/submit")
+    assert "PENDING already" in api.fails(400, "POST", f"{place}/retry", {"retry_mode": "all"})
+    for status in (TaskStatus.PROCESSING, TaskStatus.COMPLETED_WITH_ERRORS):
+        set_status(moto_stores, scope, bucket, batch["batch_id"], status)
+    assert "no failed rows" in api.fails(422, "POST", f"{place}/retry", {})
+    failed = {"object_id": "obj_1", "collection_id": collection, "tier_num": 0, "error_type": "network"}
+    failed |= {"message": "no answer", "step": None, "retry_count": 0}
+    moto_stores.records.put_many([Entry(scope.key("failed", batch["batch_id"]), "00#c#0", {"failed": [failed]})])
+
+    answer = api.ok("POST", f"{place}/retry", {})
+
+    assert (answer["retried_count"], answer["status"]) == (1, "PENDING")
+    jobs = moto_stores.queues.receive(moto_stores.settings.jobs_queue, wait_s=0, limit=10)
+    assert [job.body.get("retry", False) for job in jobs if job.body["batch_id"] == batch["batch_id"]] == [False, True]
+    assert list(retried_ids(moto_stores, scope, batch["batch_id"])) == [["obj_1"]]
+    assert api.ok("GET", f"/v1/tasks/{answer['task_id']}")["status"] == "PENDING"
 
 
 def test_batches_are_listed_newest_first_by_state_and_collection(api: Api, bucket: str) -> None:
