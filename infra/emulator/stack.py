@@ -16,6 +16,7 @@ from plugin_sdk.errors import PlatformError
 
 TEMPLATE = ROOT / "template.yaml"
 CODE_BUCKET = "openpeek-code"
+LOCAL_CODE = "CodeUri: functions/"
 STATE_TAG = "openpeek:deployed"
 PAUSE_S = 0.05
 
@@ -45,8 +46,8 @@ def deploy(
         DeployFailed: CloudFormation's own reason is in it.
     """
     archive = code_archive()
-    body = template.read_text()
-    parameters = _parameters(settings, archive) | {"ServingUrl": serving_url}
+    body = packaged(template.read_text(), archive)
+    parameters = _parameters(settings) | {"ServingUrl": serving_url}
     state = hashlib.sha256(json.dumps([body, parameters], sort_keys=True).encode()).hexdigest()
     cloudformation = client("cloudformation", settings)
     present = _described(cloudformation, stack)
@@ -67,16 +68,17 @@ def deploy(
     return True
 
 
-def _parameters(settings: Settings, archive: Archive) -> dict[str, str]:
+def packaged(template: str, archive: Archive) -> str:
+    """The template with the place of the functions' code, as `sam package` writes it."""
+    return template.replace(LOCAL_CODE, f"CodeUri: {{Bucket: {CODE_BUCKET}, Key: {archive.key}}}")
+
+
+def _parameters(settings: Settings) -> dict[str, str]:
     return {
         "TableName": settings.table_name,
         "PluginBucketName": settings.plugin_bucket,
         "ObjectBucketName": settings.object_bucket,
         "JobsQueueName": settings.jobs_queue,
-        "CodeBucket": CODE_BUCKET,
-        "ScanCodeKey": archive.key,
-        "ApiCodeKey": archive.key,
-        "InspectCodeKey": archive.key,
         "EndpointUrl": settings.aws_endpoint_url or "",
     }
 
@@ -120,5 +122,5 @@ def _wait(cloudformation: Any, stack: str, timeout_s: float) -> None:
 def _add_what_is_left_out(settings: Settings, stack: str) -> None:
     """MiniStack's CloudFormation ignores a table's TTL and a queue's redrive policy."""
     expire_records(settings)
-    for queue in (settings.jobs_queue, f"{stack}-scans"):
+    for queue in (settings.jobs_queue, f"{stack}-scans", f"{stack}-uploads"):
         send_dead_letters(settings, queue)

@@ -41,7 +41,9 @@ def test_functions_get_the_settings_of_the_stack_and_no_more(deployed):
         "OPENPEEK_PLUGIN_BUCKET": "stack-plugins",
         "OPENPEEK_OBJECT_BUCKET": "stack-objects",
         "OPENPEEK_JOBS_QUEUE": "stack-jobs",
+        "OPENPEEK_UPLOADS_QUEUE": "stack-uploads",
         "OPENPEEK_INSPECT_FUNCTION": "stack-inspect",
+        "OPENPEEK_SECRETS_KEY": "alias/stack-secrets",
     }
 
 
@@ -53,7 +55,7 @@ def test_inspect_role_allows_nothing(deployed):
     assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
 
 
-@pytest.mark.parametrize("queue", ["stack-jobs", "stack-scans"])
+@pytest.mark.parametrize("queue", ["stack-jobs", "stack-scans", "stack-uploads"])
 def test_queue_has_dead_letters_behind_it(deployed, queue):
     sqs = client("sqs", deployed)
 
@@ -61,6 +63,44 @@ def test_queue_has_dead_letters_behind_it(deployed, queue):
     policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])["Attributes"]["RedrivePolicy"]
 
     assert f":{queue}-dead" in policy
+
+
+def test_every_dead_letter_queue_and_function_has_its_alarms(deployed):
+    alarms = client("cloudwatch", deployed).describe_alarms()["MetricAlarms"]
+
+    watched = {(a["MetricName"], a["Dimensions"][0]["Value"]) for a in alarms}
+
+    for queue in ("stack-jobs-dead", "stack-scans-dead", "stack-uploads-dead"):
+        assert ("ApproximateNumberOfMessagesVisible", queue) in watched
+    for function in ("api", "scan", "inspect", "uploads", "janitor"):
+        assert {("Errors", f"stack-{function}"), ("Throttles", f"stack-{function}")} <= watched
+
+
+def test_logs_are_kept_for_a_month(deployed):
+    groups = client("logs", deployed).describe_log_groups(logGroupNamePrefix="/aws/lambda/stack-")["logGroups"]
+
+    days = {g["logGroupName"].rpartition("-")[2]: g.get("retentionInDays") for g in groups}
+
+    assert {name: days.get(name) for name in ("api", "scan", "uploads", "janitor")} == dict.fromkeys(
+        ("api", "scan", "uploads", "janitor"), 30
+    )
+
+
+def test_janitor_runs_on_a_schedule(deployed):
+    events = client("events", deployed)
+    janitor = client("lambda", deployed).get_function_configuration(FunctionName="stack-janitor")["FunctionArn"]
+
+    rules = events.list_rule_names_by_target(TargetArn=janitor)["RuleNames"]
+
+    assert [events.describe_rule(Name=r)["ScheduleExpression"] for r in rules] == ["rate(5 minutes)"]
+
+
+def test_key_of_secrets_encrypts_and_decrypts(deployed):
+    keys = client("kms", deployed)
+
+    sealed = keys.encrypt(KeyId="alias/stack-secrets", Plaintext=b"a secret")["CiphertextBlob"]
+
+    assert keys.decrypt(CiphertextBlob=sealed)["Plaintext"] == b"a secret"
 
 
 def test_update_of_the_table_and_the_queue_keeps_what_is_in_them(deployed, tmp_path):
