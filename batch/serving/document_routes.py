@@ -77,7 +77,7 @@ class BatchDeleteRequest(Body):
     filters: Items | None = None
 
 
-@scoped.post("", operation_id="create_document")
+@scoped.post("")
 def create_document(request: Request, scope: WriteScope, collection_identifier: str, body: CreateRequest) -> Json:
     """Write one document that no batch made."""
     documents: Documents = request.app.state.documents
@@ -87,7 +87,7 @@ def create_document(request: Request, scope: WriteScope, collection_identifier: 
     return Json(shown(row, scope, names))
 
 
-@scoped.post("/list", operation_id="list_documents")
+@scoped.post("/list")
 def list_documents(
     request: Request,
     scope: ReadScope,
@@ -136,7 +136,7 @@ def list_documents(
     return Json(answer)
 
 
-@scoped.post("/batch", operation_id="batch_update_documents")
+@scoped.post("/batch")
 def update_documents(request: Request, scope: WriteScope, collection_identifier: str, body: BatchUpdateRequest) -> Json:
     """Change many documents."""
     documents: Documents = request.app.state.documents
@@ -159,7 +159,7 @@ def update_documents(request: Request, scope: WriteScope, collection_identifier:
     )
 
 
-@scoped.delete("/batch", operation_id="batch_delete_documents")
+@scoped.delete("/batch")
 def delete_documents(
     request: Request, scope: DeleteScope, collection_identifier: str, body: BatchDeleteRequest
 ) -> Json:
@@ -181,7 +181,7 @@ def delete_documents(
     )
 
 
-@scoped.get("/{document_id}", operation_id="get_document")
+@scoped.get("/{document_id}")
 def get_document(
     request: Request,
     scope: ReadScope,
@@ -198,7 +198,7 @@ def get_document(
     return Json(shown(row, scope, names, presign=presign))
 
 
-@scoped.patch("/{document_id}", operation_id="patch_document")
+@scoped.patch("/{document_id}")
 def patch_document(
     request: Request, scope: WriteScope, collection_identifier: str, document_id: str, body: Items
 ) -> Json:
@@ -209,7 +209,7 @@ def patch_document(
     return Json(shown(row, scope, names))
 
 
-@scoped.put("/{document_id}", operation_id="update_document")
+@scoped.put("/{document_id}")
 def put_document(
     request: Request, scope: WriteScope, collection_identifier: str, document_id: str, body: Items
 ) -> Json:
@@ -217,7 +217,7 @@ def put_document(
     return patch_document(request, scope, collection_identifier, document_id, body)
 
 
-@scoped.delete("/{document_id}", operation_id="delete_document")
+@scoped.delete("/{document_id}")
 def delete_document(request: Request, scope: DeleteScope, collection_identifier: str, document_id: str) -> Json:
     """Delete one document."""
     documents: Documents = request.app.state.documents

@@ -44,7 +44,7 @@ class RealtimeTestRequest(Body):
     parameters: Items | None = None
 
 
-@scoped.post("/inference", operation_id="execute_raw_inference", tags=["inference"])
+@scoped.post("/inference", tags=["inference"])
 async def execute_inference(request: Request, principal: Reader, scope: ReadScope, body: RawInferenceRequest) -> Json:
     """Call a deployed plugin."""
     inference: Inference = request.app.state.inference
@@ -66,7 +66,7 @@ async def execute_inference(request: Request, principal: Reader, scope: ReadScop
     )
 
 
-@scoped.post("/plugins/{plugin_id}/realtime/test", operation_id="test_realtime_inference", tags=["plugins"])
+@scoped.post("/plugins/{plugin_id}/realtime/test", tags=["plugins"])
 async def test_realtime(
     request: Request,
     principal: Reader,

@@ -89,7 +89,7 @@ class Page:
         }
 
 
-@scoped.post("/retrievers/execute", operation_id="execute_adhoc_retriever")
+@scoped.post("/retrievers/execute")
 def execute_adhoc(
     request: Request,
     scope: ReadScope,
@@ -107,7 +107,7 @@ def execute_adhoc(
     return Json(_answer(request, scope, found, body, began, return_presigned_urls))
 
 
-@scoped.post("/retrievers/{retriever_id}/execute", operation_id="execute_retriever")
+@scoped.post("/retrievers/{retriever_id}/execute")
 def execute(
     request: Request,
     scope: ReadScope,
@@ -127,7 +127,7 @@ def execute(
     return Json(answer | {"retriever_id": retriever.retriever_id})
 
 
-@scoped.post("/documents/search", operation_id="search_documents", tags=["documents"])
+@scoped.post("/documents/search", tags=["documents"])
 def search_documents(request: Request, scope: ReadScope, body: SearchRequest) -> Json:
     """Search documents by text, or by a vector, in one call."""
     began = time.perf_counter()

@@ -13,7 +13,6 @@ thread pool, and return `deps.Answer(json, status)`. Modules are mounted in the 
 
 import importlib
 import pkgutil
-import re
 from functools import cache
 from typing import Any
 
@@ -26,6 +25,7 @@ from core.settings import Settings
 from core.stores import Stores
 from functions.api import routes
 from functions.api.errors import answer_errors
+from functions.api.openapi import describe
 
 
 def create_app(stores: Stores, inspector: Inspector | None = None) -> FastAPI:
@@ -45,30 +45,8 @@ def create_app(stores: Stores, inspector: Inspector | None = None) -> FastAPI:
         if scoped := getattr(module, "scoped", None):
             app.include_router(scoped, prefix="/v1")
             app.include_router(scoped, prefix="/v1/namespaces/{namespace_id}")
-    describe_paths(app)
+    describe(app)
     return app
-
-
-def describe_paths(app: FastAPI) -> None:
-    """Let the OpenAPI page name the parameters that stand in a path and that no handler asks for by name."""
-    describe = app.openapi
-
-    def described() -> dict[str, Any]:
-        schema = describe()
-        for path, methods in schema["paths"].items():
-            for operation in methods.values():
-                _declare(operation, re.findall(r"{(\w+)}", path))
-        return schema
-
-    app.openapi = described  # type: ignore[method-assign]
-
-
-def _declare(operation: dict[str, Any], names: list[str]) -> None:
-    parameters = operation.setdefault("parameters", [])
-    declared = {p["name"] for p in parameters if p["in"] == "path"}
-    for name in names:
-        if name not in declared:
-            parameters.append({"name": name, "in": "path", "required": True, "schema": {"type": "string"}})
 
 
 @cache  # opened at a container's first event, kept for the ones after it

@@ -1,8 +1,8 @@
 """Routes of uploads into buckets."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import Field
 
 from core.buckets import find_bucket
@@ -142,8 +142,14 @@ def delete(
 
 @scoped.post("/{upload_id}/confirm")
 def confirm(
-    stores: StoresOf, scope: WriteScope, bucket_identifier: str, upload_id: str, body: ConfirmUpload | None = None
+    stores: StoresOf,
+    scope: WriteScope,
+    bucket_identifier: str,
+    upload_id: str,
+    body: ConfirmUpload | None = None,
+    later: Annotated[bool, Query(alias="async")] = False,
 ) -> Answer:
+    """With or without `async` the answer comes when it is done, which takes milliseconds."""
     bucket = find_bucket(stores, scope, bucket_identifier)
     said = body or ConfirmUpload()
     upload = confirm_upload(stores, scope, bucket, upload_id, etag=said.etag, size_bytes=said.file_size_bytes)

@@ -1,4 +1,4 @@
-"""The app as a whole: its OpenAPI page, its limits, and the same answers behind Lambda."""
+"""The app as a whole: its limits, and the same answers behind Lambda."""
 
 import json
 from typing import Any
@@ -10,22 +10,7 @@ from mangum import Mangum
 
 from functions.api import app as module
 from functions.api.deps import MAX_BODY_BYTES
-from tests.contract.schemas import contract
 from tests.unit.api.conftest import Api
-
-MINE = ("health", "namespaces", "buckets", "objects", "uploads", "api-keys", "tasks")
-
-
-def test_openapi_lists_the_routes_of_the_contract_with_their_parameters(client: TestClient) -> None:
-    paths = client.get("/openapi.json").json()["paths"]
-
-    for path, methods in contract()["paths"].items():
-        for method, operation in methods.items():
-            if isinstance(operation, dict) and set(operation.get("tags", [])) & set(MINE):
-                found = paths.get(_same(path, paths), {}).get(method)
-                assert found, f"{method} {path} is not served"
-                declared = {p["name"] for p in found.get("parameters", []) if p["in"] == "path"}
-                assert declared == set(_parameters(_same(path, paths))), path
 
 
 def test_body_over_the_limit_is_refused(client: TestClient, api: Api) -> None:
@@ -67,13 +52,3 @@ def event(method: str, path: str, secret: str) -> dict[str, Any]:
         },
         "isBase64Encoded": False,
     }
-
-
-def _same(path: str, paths: dict[str, Any]) -> str:
-    """Our spelling of a contract's path: parameters may have other names."""
-    shape = [p if "{" not in p else "{}" for p in path.split("/")]
-    return next((o for o in paths if [p if "{" not in p else "{}" for p in o.split("/")] == shape), path)
-
-
-def _parameters(path: str) -> list[str]:
-    return [p.strip("{}") for p in path.split("/") if p.startswith("{")]

@@ -197,7 +197,7 @@ def test_object_may_name_an_upload_as_its_blob(docs: Api) -> None:
     ("body", "said"),
     [
         (asked("../a.txt"), "filename is '../a.txt'"),
-        (asked("a\0.txt"), "filename is"),
+        (asked("a\0.txt"), "filename: it holds a NUL"),
         (asked("n" * 256), "filename"),
         (asked(blob_property="body"), "no property 'body'"),
         (asked(blob_property="text", blob_type="image"), "says that 'text' is 'text'"),
