@@ -1,0 +1,138 @@
+"""Calls: arguments flow into parameters, results flow back."""
+
+import ast
+
+from plugin_sdk.scanner.flow.objects import Objects
+from plugin_sdk.scanner.flow.paths import PASS_THROUGH, called_path, type_of
+from plugin_sdk.scanner.flow.values import Values, boxed, is_method
+from plugin_sdk.scanner.scopes import Scope, Value
+
+
+class Calls(Objects):
+    """Binds the arguments of a call, whoever is called."""
+
+    def _call(self, function: Value, arguments: list[Values], keywords: dict[str, Values], spread: bool) -> set[Value]:
+        kind, what = function
+        if kind == "lib":
+            if what in PASS_THROUGH:
+                everything = frozenset().union(*arguments, *keywords.values())
+                passed = {value for value in everything if value[0] != "txt"}
+                made = called_path(what)
+                return passed | self.elements(passed) | ({("lib", made)} if made else set())
+            if what == "builtins.type" and len(arguments) == 1:
+                return {type_of(value) for value in arguments[0] if value[0] in {"lib", "obj"}}
+            made = called_path(what)
+            return {("lib", made)} if made else set()
+        if kind == "def":
+            self._bind(what, arguments, keywords, spread)
+            return set(self.read(what.result))
+        if kind == "cls":
+            self._construct(what, arguments, keywords, spread)
+            return {self.instance(what)}
+        if kind == "obj":
+            return self._call_method(what, "__call__", arguments, keywords, spread)
+        if kind == "box":
+            return set(what) | {function}
+        return set()
+
+    def _construct(self, scope: Scope, arguments: list[Values], keywords: dict[str, Values], spread: bool) -> None:
+        if scope is self._plain_class:  # it may stand for any plain class
+            for kind, function in tuple(self.read(self.attribute("__init__"))):
+                if kind == "def":
+                    self._bind(function, arguments, keywords, spread)
+        if "__init__" not in scope.names:  # a dataclass or model: arguments become attributes
+            for name, values in keywords.items():
+                self.write(self.attribute(name), values)
+            for name, values in zip(self._fields(scope), arguments, strict=False):
+                self.write(self.attribute(name), values)
+        for method in ("__init__", "__new__", "__post_init__", "__init_subclass__"):
+            self._call_method(scope, method, arguments, keywords, spread)
+
+    def _fields(self, scope: Scope) -> list[str]:
+        """Annotated names of a class and its bases, in the order in which a dataclass takes them."""
+        names: list[str] = []
+        for base in scope.bases:
+            for kind, other in self.of(base):
+                if kind == "cls" and other is not scope and isinstance(other.node, ast.ClassDef):
+                    names += _annotated(other.node)
+        return names + (_annotated(scope.node) if isinstance(scope.node, ast.ClassDef) else [])
+
+    def _call_method(
+        self, scope: Scope, name: str, arguments: list[Values], keywords: dict[str, Values], spread: bool
+    ) -> set[Value]:
+        """Call a special method of one of the plugin's classes, or of its bases."""
+        found: set[Value] = set()
+        classes, seen = [scope], {scope}
+        while classes:
+            here = classes.pop()
+            if name in here.names:
+                for kind, function in tuple(self.read(here.names[name])):
+                    if kind == "def":
+                        self._bind(function, arguments, keywords, spread)
+                        found |= self.read(function.result)
+                continue
+            for base in here.bases:
+                for kind, other in self.of(base):
+                    if kind == "cls" and other not in seen:
+                        seen.add(other)
+                        classes.append(other)
+        return found
+
+    def _bind(self, function: Scope, arguments: list[Values], keywords: dict[str, Values], spread: bool) -> None:
+        """Hand arguments to parameters; a method called through its object gets them one place later."""
+        shift = is_method(function)
+        names = function.params
+        everything = [*names[shift:], *function.star_params]
+        for position, values in enumerate(arguments):
+            if spread:
+                values |= self.elements(values)
+            targets = (
+                everything if spread else names[position + shift : position + shift + 1] or function.star_params[:1]
+            )
+            for target in targets:
+                self.write(function.names[target], values)
+        if shift and arguments:  # called through its class, a method gets its first argument as `self`
+            modules = [value for value in arguments[0] if value[0] == "lib" and "." not in value[1]]
+            self.write(function.names[names[0]], modules)
+        for name, values in keywords.items():
+            if name == "**":
+                for target in everything:
+                    self.write(function.names[target], values | self.elements(values))
+            elif name in names:
+                self.write(function.names[name], values)
+            elif function.star_params:
+                self.write(function.names[function.star_params[-1]], boxed(values))
+
+    def _callbacks(self, arguments: list[Values], keywords: dict[str, Values], functions: Values) -> None:
+        """Own functions handed to somebody may be called with what is handed over beside them."""
+        everything = [*arguments, *keywords.values()]
+        callbacks = [value for values in everything for value in values if value[0] == "def"]
+        if not callbacks or any(value[0] in {"def", "cls"} for value in functions):
+            return
+        given: set[Value] = set()
+        for values in everything:
+            for value in values:
+                if value[0] in {"lib", "mod", "obj"}:
+                    given.add(value)
+                elif value[0] == "box":
+                    given |= {inner for inner in value[1] if inner[0] in {"lib", "mod", "obj", "box"}}
+        for _, function in callbacks:
+            for name in [*function.params[is_method(function) :], *function.star_params]:
+                self.write(function.names[name], given)
+
+    def _carried(self, arguments: list[Values], keywords: dict[str, Values]) -> Values:
+        """A module handed to somebody else's function may come back inside what that returns."""
+        carried: set[Value] = set()
+        for values in [*arguments, *keywords.values()]:
+            for value in values:
+                if value[0] == "lib" and "." not in value[1]:
+                    carried.add(value)
+                elif value[0] == "box":
+                    carried |= {inner for inner in value[1] if inner[0] == "lib" and "." not in inner[1]}
+        return boxed(carried)
+
+
+def _annotated(node: ast.ClassDef) -> list[str]:
+    return [
+        item.target.id for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
+    ]

@@ -1,0 +1,107 @@
+"""Objects: what their attributes, their elements and their special methods give."""
+
+from collections.abc import Iterable
+
+from plugin_sdk.scanner.flow.names import Names
+from plugin_sdk.scanner.flow.paths import LISTED, REACHABLE, item_path, member_path
+from plugin_sdk.scanner.flow.values import NOTHING, Values, is_method
+from plugin_sdk.scanner.scopes import Scope, Value
+from plugin_sdk.scanner.tables import words
+
+ADDERS = words(
+    "append add insert extend update setdefault put put_nowait appendleft push set send __setitem__ submit offer"
+)
+"""Methods that put their arguments into the object before the dot."""
+
+CONTAINER_METHODS = ADDERS | words(
+    "get pop popitem values items keys copy popleft get_nowait index count remove clear sort reverse"
+)
+
+
+class Objects(Names):
+    """Reads attributes and elements of values."""
+
+    def member_of(self, bases: Values, name: str) -> Values:
+        """An attribute of a value; of what the plugin made itself, and of unknown objects, anything stored under the name."""
+        found: set[Value] = set()
+        outside = own = False
+        for kind, what in bases:
+            if kind == "lib":
+                outside = True
+                if path := member_path(what, name):
+                    found.add(("lib", path))
+            elif kind in {"obj", "cls"}:
+                own = True
+                found |= self.inherited(kind, what, name)
+            elif kind == "mod":
+                found |= self.member(what, name)
+            elif kind == "box":
+                found.add((kind, what))
+                if name not in CONTAINER_METHODS:
+                    found |= {("lib", f"{path}.{name}") for inner, path in what if inner == "lib" and "." not in path}
+            elif kind == "def":
+                found |= self.member_of(frozenset(value for value in self.read(what.result) if value[0] == "lib"), name)
+        if own or not outside:
+            stored = self.read(self.attribute(name))
+            found |= stored
+            for kind, function in tuple(stored):
+                if kind == "def" and getattr(function.node, "decorator_list", None):
+                    found |= self.read(function.result)  # a property, of whatever kind
+            if any(kind == "obj" for kind, _ in stored):
+                found |= self.given_by("__get__")
+        if own:
+            found |= self.given_by("__getattr__", "__getattribute__")
+        if not outside and (name in LISTED or name in REACHABLE):
+            found.add(("lib", f"?.{name}"))
+        return frozenset(found)
+
+    def inherited(self, kind: str, scope: Scope, name: str) -> set[Value]:
+        """What an instance or class of the plugin has from a library's class: `class P(Path)` reads files too."""
+        if name in scope.names:
+            return set()
+        call = "()" if kind == "obj" else ""
+        return {
+            ("lib", f"{path}{call}.{name}") for base in scope.bases for inner, path in self.of(base) if inner == "lib"
+        }
+
+    def given_by(self, *methods: str) -> set[Value]:
+        """Results of the plugin's own special methods of these names, whichever class defines them."""
+        found: set[Value] = set()
+        for method in self._special_names.intersection(methods):
+            for kind, function in tuple(self.read(self.attribute(method))):
+                if kind == "def":
+                    found |= self.read(function.result)
+        return found
+
+    def handed_to(self, methods: Iterable[str], values: Iterable[Value]) -> None:
+        """An operator hands values to the plugin's own special methods of these names."""
+        given = [value for value in values if value[0] in {"lib", "box"}]
+        if given:
+            for method in self._special_names.intersection(methods):
+                for kind, function in tuple(self.read(self.attribute(method))):
+                    if kind == "def":
+                        for name in [*function.params[is_method(function) :], *function.star_params]:
+                            self.write(function.names[name], given)
+
+    def elements(self, values: Iterable[Value]) -> Values:
+        """What iterating over the values, or subscripting them, gives."""
+        found: set[Value] = set()
+        for kind, what in values:
+            if kind == "box":
+                found |= what
+                found.add((kind, what))
+            elif kind == "lib" and (path := item_path(what)):
+                found.add(("lib", path))
+            elif kind == "def":
+                found |= self.read(what.result)
+            elif kind in {"obj", "cls"}:
+                found |= self.given_by(
+                    "__iter__", "__next__", "__getitem__", "__class_getitem__", "__aiter__", "__anext__"
+                )
+        return frozenset(found)
+
+    def self_of(self, scope: Scope) -> Values:
+        here: Scope | None = scope
+        while here is not None and here.kind != "class":
+            here = here.parent
+        return frozenset({self.instance(here)}) if here is not None else NOTHING

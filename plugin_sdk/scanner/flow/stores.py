@@ -1,0 +1,89 @@
+"""Stores: assignments, parameters, definitions and imports put values under names."""
+
+import ast
+
+from plugin_sdk.scanner.flow.expressions import Expressions
+from plugin_sdk.scanner.flow.values import Values, boxed
+from plugin_sdk.scanner.scopes import Scope, Value, Var
+
+
+class Stores(Expressions):
+    """Carries out what a statement writes."""
+
+    def _sink(self, spec: tuple[object, ...], scope: Scope, extra: object) -> None:
+        getattr(self, f"_sink_{spec[0]}")(spec, scope, extra)
+
+    def _origin(self, extra: tuple[ast.expr | None, bool]) -> Values:
+        origin, inside = extra
+        values = self.of(origin)
+        return self.elements(values) if inside else values
+
+    def _sink_var(self, spec: tuple[str, Var], scope: Scope, extra: tuple[ast.expr | None, bool]) -> None:
+        values = self._origin(extra)
+        self.write(spec[1], values)
+        if scope.kind == "class" and values:
+            for name, var in scope.names.items():
+                if var is spec[1]:
+                    self.write(self.attribute(name), values)
+
+    def _sink_named(self, spec: tuple[str, ast.Name], scope: Scope, extra: object) -> None:
+        """A name is stored; the rules look at it."""
+
+    def _sink_raised(self, spec: tuple[str, ast.expr], scope: Scope, extra: object) -> None:
+        """Whoever catches an exception may get what it was made of."""
+        self.write(self.raised, (value for value in self.of(spec[1]) if value[0] != "txt"))
+        if isinstance(spec[1], ast.Call):
+            for argument in spec[1].args:
+                self.write(self.raised, boxed(value for value in self.of(argument) if value[0] != "txt"))
+
+    def _sink_caught(self, spec: tuple[str, Var], scope: Scope, extra: object) -> None:
+        self.write(spec[1], (value for value in self.read(self.raised) if value[0] == "box"))
+
+    def _sink_yield(self, spec: tuple[str, Var], scope: Scope, extra: tuple[ast.expr | None, bool]) -> None:
+        self.write(spec[1], boxed(self.of(extra[0])))
+
+    def _sink_attr(self, spec: tuple[str, ast.Attribute], scope: Scope, extra: tuple[ast.expr | None, bool]) -> None:
+        target = spec[1]
+        values = self._origin(extra)
+        self._stored.add(target.attr)
+        self.write(self.attribute(target.attr), values)
+        for kind, what in self.of(target.value):
+            if kind == "mod" and what in self.modules:
+                self.write(self.modules[what].scope.bind(target.attr), values)
+
+    def _sink_item(self, spec: tuple[str, ast.Subscript], scope: Scope, extra: tuple[ast.expr | None, bool]) -> None:
+        self._fill(spec[1].value, boxed(self._origin(extra)), scope)
+
+    def _sink_annotated(self, spec: tuple[str, ast.expr], scope: Scope, name: str) -> None:
+        """An annotation tells the kind of what a library made: `batch: pd.DataFrame`."""
+        var = scope.names.get(name)
+        instances: set[Value] = set()
+        for kind, what in self.of(spec[1]):
+            if (
+                kind == "lib"
+                and not what.startswith(("builtins.", "typing.", "?"))
+                and "(" not in what
+                and "[" not in what
+            ):
+                instances.add(("lib", f"{what}()"))
+        if var is not None:
+            self.write(var, instances)
+
+    def _sink_self(self, spec: tuple[str, Scope], scope: Scope, name: str) -> None:
+        self.write(scope.names[name], {self.instance(spec[1])})
+
+    def _sink_own(self, spec: tuple[str, str, Scope], scope: Scope, extra: tuple[Var, ast.AST]) -> None:
+        var, node = extra
+        values: set[Value] = {(spec[1], spec[2])}
+        for decorator in getattr(node, "decorator_list", ()):
+            for value in self.of(decorator):
+                if value[0] in {"def", "obj", "cls"}:
+                    values |= self._call(value, [frozenset(values)], {}, False)
+        self.write(var, values)
+        if scope.kind == "class":
+            self.write(self.attribute(node.name), values)  # type: ignore[attr-defined]
+
+    def _sink_import(self, spec: tuple[str, ast.Import | ast.ImportFrom, ast.alias], scope: Scope, name: str) -> None:
+        self.write(scope.bind(name), self.imported(spec[1], spec[2], scope.module))
+        if scope.kind == "class":
+            self.write(self.attribute(name), scope.bind(name).values)

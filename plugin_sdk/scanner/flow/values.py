@@ -1,0 +1,47 @@
+"""What an expression may be, as sets of values, and how they are put into containers."""
+
+import ast
+import builtins
+from collections.abc import Iterable
+
+from plugin_sdk.scanner.scopes import Scope, Value
+from plugin_sdk.scanner.tables import FORBIDDEN_BUILTINS, words
+
+Values = frozenset[Value]
+
+NOTHING: Values = frozenset()
+
+BUILTINS = set(dir(builtins)) | {"__builtins__", "__loader__", "__spec__"}
+
+MAX_VALUES = 48
+
+DULL: set[Value] = {
+    ("lib", f"builtins.{name}")
+    for name in BUILTINS
+    - set(FORBIDDEN_BUILTINS)
+    - words("type super object __builtins__ map filter iter next sorted reversed")
+}
+"""Builtins that need not be followed once they are kept somewhere: types and plain functions."""
+
+
+def boxed(values: Iterable[Value]) -> Values:
+    """A container of the values; containers inside it are opened."""
+    inner: set[Value] = set()
+    for kind, what in values:
+        if kind == "box":
+            inner |= what
+        else:
+            inner.add((kind, what))
+    if not inner:
+        return NOTHING
+    if len(inner) > MAX_VALUES:
+        inner = {value for value in inner if value[0] != "txt"}
+    return frozenset({("box", frozenset(inner))})
+
+
+def is_method(function: Scope) -> bool:
+    """Whether the first parameter is the object or class that the function is called on."""
+    if function.parent is None or function.parent.kind != "class" or not function.params:
+        return False
+    decorators = getattr(function.node, "decorator_list", [])
+    return not any(isinstance(node, ast.Name) and node.id == "staticmethod" for node in decorators)
