@@ -29,6 +29,7 @@ from core.buckets import find_bucket
 from core.collections import Collection, collections_of_bucket
 from core.document_schema import document_schema
 from core.errors import IllegalTransition, NotFound, StoreUnavailable
+from core.models import finish_upload
 from core.plugins import archive_ref, get_plugin
 from core.removal import finish_removal
 from core.retries import Earlier, earlier, retried_ids
@@ -138,6 +139,8 @@ class Service:
                 self._engine.vectors.drop(scope, str(job["collection_id"]))
             case "delete_bucket" | "delete_namespace":
                 finish_removal(self._stores, job)
+            case "verify_model":
+                finish_upload(self._stores, job)
             case other:
                 log.error("unknown job", extra={"job": other})
 

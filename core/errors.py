@@ -52,6 +52,20 @@ class Forbidden(PlatformError):
     code = "forbidden"
 
 
+class QuotaExceeded(Forbidden):
+    """There are as many of a thing as there may be; `quota` is its name, `used` what there is, `limit` what may be."""
+
+    code = "quota_exceeded"
+
+    def __init__(self, quota: str, used: int, limit: int) -> None:
+        super().__init__(
+            f"The quota {quota} is used up: {used} of {limit}.",
+            f"Delete what is not needed, or ask the operator to raise OPENPEEK_MAX_{quota.upper()}.",
+        )
+        self.args = (quota, used, limit)
+        self.quota, self.used, self.limit = quota, used, limit
+
+
 class Expired(PlatformError):
     """An upload's time has passed."""
 

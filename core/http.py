@@ -15,6 +15,7 @@ from core.errors import (
     InvalidRequest,
     ManifestRejected,
     NotFound,
+    QuotaExceeded,
     SecurityScanFailed,
     ServingUnavailable,
     StaleRecord,
@@ -114,6 +115,8 @@ def _details(error: PlatformError) -> Body:
     details: Body = {"code": error.code, "fix": error.fix}
     if isinstance(error, InvalidRequest | InvalidManifest | InvalidParameters) and error.field:
         details["field"] = error.field
+    if isinstance(error, QuotaExceeded):
+        details |= {"quota": error.quota, "used": error.used, "limit": error.limit}
     if isinstance(error, HostFailed) and error.reason:
         details["reason"] = error.reason
     if isinstance(error, PluginRaised) and error.traceback:

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.deployments import request_deploy
-from core.errors import AlreadyExists, Conflict, InvalidRequest, NotFound
-from core.namespaces import Namespace, each_namespace
+from core.errors import InvalidRequest, NotFound
 from core.plugin_removal import delete_plugin
 from core.plugins import Plugin, archive_ref, get_plugin
+from core.sharing import holders, refuse_while_held, share
 from core.stores import Stores
-from core.stores.records import Body, Entry
 from core.tenancy import Principal, Scope
 from plugin_sdk.errors import InvalidParameters
 
@@ -33,17 +32,7 @@ def enable(
     """
     plugin = get_plugin(stores, principal.organization, plugin_id)
     copy = plugin.changed(shared=True, params=_checked(plugin, params or {}))
-    try:
-        stores.records.create(Entry(scope.key("plugin"), copy.plugin_id, copy.body()))
-    except AlreadyExists as error:
-        record = stores.records.update(scope.key("plugin"), copy.plugin_id, lambda body: _enabled_again(body, copy))
-        if record is None or not record.body["shared"]:
-            raise AlreadyExists(
-                f"The namespace has published {plugin.plugin_id} itself.", "Delete that plugin first, or keep it."
-            ) from error
-    if stores.records.get(principal.organization.key("plugin"), copy.plugin_id) is None:  # deleted meanwhile
-        delete_plugin(stores, scope, copy, force=True)
-        raise NotFound(f"The plugin {plugin_id!r} was deleted meanwhile.", "Publish it again.")
+    share(stores, principal, scope, "plugin", copy.plugin_id, copy.body())
     return copy
 
 
@@ -71,39 +60,18 @@ def disable(stores: Stores, scope: Scope, plugin_id: str, *, force: bool = False
     return plugin
 
 
-def enabled_in(stores: Stores, scope: Scope) -> set[str]:
-    """Ids of the organization's plugins that the namespace has."""
-    return {r.sk for r in stores.records.each(scope.key("plugin")) if r.body.get("shared")}
-
-
 def delete_organization_plugin(stores: Stores, principal: Principal, plugin: Plugin, *, force: bool = False) -> None:
     """Delete the plugin and its archive, and take it out of every namespace.
 
     Raises:
         Conflict: namespaces have it enabled, and `force` is not set.
     """
-    users = _users(stores, principal, plugin)
-    if users and not force:
-        named = ", ".join(f"{n.namespace_name} ({n.namespace_id})" for n in users)
-        raise Conflict(
-            f"The plugin {plugin.plugin_id} is enabled in {len(users)} namespace{'s' if len(users) > 1 else ''}: {named}.",
-            "Disable it there first, or repeat the call with ?force=true; collections made with it can't run then.",
-        )
+    if not force:
+        refuse_while_held(stores, principal, "plugin", plugin.plugin_id)
     stores.records.delete(principal.organization.key("plugin"), plugin.plugin_id)
-    for namespace in _users(stores, principal, plugin):  # again: what was enabled before the record went
+    for namespace in holders(stores, principal, "plugin", plugin.plugin_id):
         disable(stores, principal.scope(namespace.namespace_id), plugin.plugin_id, force=True)
     stores.blobs.delete(archive_ref(stores, plugin))
-
-
-def _users(stores: Stores, principal: Principal, plugin: Plugin) -> list[Namespace]:
-    namespaces = list(each_namespace(stores, principal))
-    places = {principal.scope(n.namespace_id).key("plugin"): n for n in namespaces}
-    found = stores.records.get_many([(pk, plugin.plugin_id) for pk in places])
-    return [places[r.pk] for r in found if r.body.get("shared")]
-
-
-def _enabled_again(body: Body, copy: Plugin) -> Body | None:
-    return copy.body() if body.get("shared") else None
 
 
 def _checked(plugin: Plugin, params: Mapping[str, Any]) -> dict[str, Any]:

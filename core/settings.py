@@ -67,3 +67,30 @@ class Settings(BaseSettings):
 
     host_memory_mb: PositiveInt = 4096
     """Memory that one plugin host may hold."""
+
+    max_namespaces: PositiveInt = 1_000
+    """Namespaces of one organization."""
+
+    max_plugins: PositiveInt = 200
+    """Plugins of one namespace, and of one organization besides."""
+
+    max_models: PositiveInt = 200
+    """Models of one namespace, and of one organization besides."""
+
+    max_buckets: PositiveInt = 1_000
+    """Buckets of one namespace."""
+
+    max_objects: PositiveInt = 100_000_000
+    """Objects of one bucket."""
+
+    max_collections: PositiveInt = 1_000
+    """Collections of one namespace."""
+
+    max_retrievers: PositiveInt = 1_000
+    """Retrievers of one namespace."""
+
+    max_secrets: PositiveInt = 1_000
+    """Secrets of one organization."""
+
+    max_api_keys: PositiveInt = 1_000
+    """Active API keys of one user."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from botocore.exceptions import ClientError
 
@@ -63,7 +63,7 @@ class Blobs:
         params = {"Bucket": ref.bucket, "Key": ref.key}
         return str(self._client.generate_presigned_url("get_object", Params=params, ExpiresIn=expires_in_s))
 
-    def put(self, ref: BlobRef, data: bytes | BinaryIO, content_type: str = "application/octet-stream") -> None:
+    def put(self, ref: BlobRef, data: bytes | IO[bytes], content_type: str = "application/octet-stream") -> None:
         """Write the file, over any that is there."""
         with talking_to("S3"):
             self._client.put_object(Bucket=ref.bucket, Key=ref.key, Body=data, ContentType=content_type)
@@ -80,6 +80,13 @@ class Blobs:
         with talking_to("S3"), _missing(ref):
             body: bytes = self._client.get_object(Bucket=ref.bucket, Key=ref.key, **part)["Body"].read()
         return body
+
+    def chunks(self, ref: BlobRef, chunk_bytes: int = 1024 * 1024) -> Iterator[bytes]:
+        """The file's bytes, a piece at a time."""
+        with talking_to("S3"), _missing(ref):
+            body = self._client.get_object(Bucket=ref.bucket, Key=ref.key)["Body"]
+            while chunk := body.read(chunk_bytes):
+                yield chunk
 
     def copy(self, source: BlobRef, target: BlobRef) -> None:
         """Copy within S3."""

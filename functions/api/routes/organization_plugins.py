@@ -6,10 +6,11 @@ from fastapi import APIRouter
 
 from core.collections import Collection
 from core.namespaces import find_namespace
-from core.organization_plugins import delete_organization_plugin, deploy_if_served, disable, enable, enabled_in
+from core.organization_plugins import delete_organization_plugin, deploy_if_served, disable, enable
 from core.plugins import confirm, create_upload, get_plugin, list_plugins
 from core.reconfiguration import Reconfigured
 from core.reconfiguration import reconfigure as reconfigured
+from core.sharing import shared_in
 from functions.api.deps import (
     Answer,
     Body,
@@ -91,7 +92,7 @@ def delete(stores: StoresOf, caller: OrganizationDeleter, plugin_id: str, force:
 
 @router.get("/namespaces/{namespace_id}/plugins/available")
 def available(stores: StoresOf, caller: Caller, scope: ReadScope) -> Answer:
-    enabled = enabled_in(stores, scope)
+    enabled = shared_in(stores, scope, "plugin")
     keys = {"plugin_id", "name", "version", "description", "feature_uri", "validation_status", "created_at"}
     items = [
         {k: v for k, v in listed(plugin, None).items() if k in keys}
