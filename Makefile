@@ -3,14 +3,16 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+SAM_VENV := .venv-sam
+SAM := SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(SAM_VENV)/bin/sam
 READY := $(VENV)/.ready
 SOURCES := plugin_sdk core functions batch infra tests benchmarks examples
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status lint format test bench lambdas clean
+.PHONY: help setup demo up down status lint format test bench lambdas sam-tools validate sam-build deploy-local test-deployed clean
 
 help:  ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(READY)  ## Build .venv with all that the platform, the demo and the tests need
 
@@ -56,6 +58,27 @@ bench: setup  ## Measure, and print a table
 lambdas: setup  ## Build the functions' archives for AWS into build/lambdas
 	@$(PY) -m infra.lambdas
 
+# aws-sam-cli pins libraries at versions that are not ours, so it has an environment of its own.
+$(SAM_VENV)/.ready: infra/sam-constraints.txt
+	@$(PYTHON) -m venv $(SAM_VENV)
+	@$(SAM_VENV)/bin/python -m pip install -q --disable-pip-version-check -c infra/sam-constraints.txt aws-sam-cli
+	@touch $@
+
+sam-tools: $(SAM_VENV)/.ready  ## Build .venv-sam with the AWS SAM command line
+
+validate: sam-tools  ## Check template.yaml as AWS would
+	@$(SAM) validate --lint
+
+sam-build: setup sam-tools  ## Build the functions for AWS into .aws-sam, for `sam deploy`
+	@$(SAM) build
+
+deploy-local: setup  ## Deploy template.yaml to a running emulator (AWS_ENDPOINT_URL, default http://127.0.0.1:4566)
+	@$(PY) -m infra.deploy
+
+test-deployed: setup  ## Run the HTTP suite against what deploy-local deployed
+	@test -f build/deployed.env || { echo "Nothing was deployed from here: make deploy-local"; exit 1; }
+	@set -a; . build/deployed.env; exec $(PY) -m pytest tests/http
+
 clean:  ## Remove what builds and tests leave behind; .venv stays
-	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf build dist .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

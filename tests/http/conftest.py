@@ -1,0 +1,92 @@
+"""The doors that the HTTP suite goes through: the local gateway, and API Gateway with the deployed functions behind it.
+
+With OPENPEEK_TEST_URL and OPENPEEK_TEST_KEY set, it goes through that door alone (`make test-deployed`).
+"""
+
+import asyncio
+import itertools
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import httpx
+import pytest
+import uvicorn
+
+from core.organizations import bootstrap
+from core.settings import Settings
+from core.stores import Stores
+from infra.deploy import KEY, URL, api_url
+from infra.emulator import Emulator
+from infra.emulator.stack import deploy
+from infra.local.gateway import create_gateway
+from tests.conftest import provisioned
+from tests.unit.api.conftest import Api
+
+GIVEN = URL in os.environ
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session", params=["given"] if GIVEN else ["gateway", "functions"])
+def door(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """An admin of a new organization, and a way in."""
+    if request.param == "given":
+        with httpx.Client(base_url=os.environ[URL], timeout=60) as client:
+            yield Api(client, os.environ[KEY])
+        return
+    emulator: Emulator = request.getfixturevalue("emulator")
+    if request.param == "functions":
+        yield from behind_functions(emulator)
+    else:
+        settings = provisioned(emulator, tmp_path_factory.mktemp("data"))
+        yield from behind_gateway(settings.model_copy(update={"scan_wait_s": 0.01}))
+
+
+def behind_functions(emulator: Emulator) -> Iterator[Api]:
+    """The stack of template.yaml, entered through its HTTP API."""
+    settings = Settings(
+        aws_endpoint_url=emulator.endpoint_url,
+        table_name="http-table",
+        plugin_bucket="http-plugins",
+        object_bucket="http-objects",
+        jobs_queue="http-jobs",
+        uploads_queue="http-uploads",
+    )
+    deploy(settings, "http")
+    with httpx.Client(base_url=api_url(settings, "http"), timeout=60) as client:
+        yield Api(client, bootstrap(Stores.open(settings)))
+
+
+def behind_gateway(settings: Settings) -> Iterator[Api]:
+    """The gateway of one machine, over real HTTP."""
+    secret = bootstrap(Stores.open(settings))
+    with served(create_gateway(settings)) as url, httpx.Client(base_url=url, timeout=60) as client:
+        yield Api(client, secret)
+
+
+@contextmanager
+def served(app: object) -> Iterator[str]:
+    """The address of an ASGI app behind uvicorn on a free port."""
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))  # type: ignore[arg-type]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=partial(asyncio.run, server.serve([listener])), daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(timeout=20)
+
+
+@pytest.fixture
+def namespace(door: Api) -> Iterator[Api]:
+    """The door, within a namespace of this test's own."""
+    name = f"http_{os.getpid()}_{next(_numbers)}_{time.time_ns() % 10**6}"
+    made = door.ok("POST", "/v1/namespaces", {"namespace_name": name})
+    yield door.within(made["namespace_id"])
+    door.ok("DELETE", f"/v1/namespaces/{made['namespace_id']}")
