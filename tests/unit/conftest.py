@@ -30,6 +30,17 @@ def moto_clients() -> Iterator[Stores]:
 @pytest.fixture
 def moto_stores(moto_clients: Stores) -> Stores:
     """Stores with a table, buckets and a queue that no other test has."""
+    return fresh_stores(moto_clients)
+
+
+@pytest.fixture(scope="module")
+def module_moto_stores(moto_clients: Stores) -> Stores:
+    """Like `moto_stores`, shared by the tests of one module."""
+    return fresh_stores(moto_clients)
+
+
+def fresh_stores(moto_clients: Stores) -> Stores:
+    """Stores over new resources of the AWS in this process."""
     n = next(numbers)
     settings = Settings(
         table_name=f"table-{n}",

@@ -15,7 +15,7 @@ from tests.contract.schemas import contract
 
 Json = dict[str, Any]
 METHODS = ("get", "put", "post", "patch", "delete")
-NOT_YET = ("models",)
+NOT_YET: tuple[str, ...] = ()
 """Tags of the contract that are not served yet; one that is must leave this list."""
 
 ACCEPTED = {
