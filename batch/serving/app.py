@@ -18,7 +18,7 @@ from batch.serving.inference import PREFIX, Inference, Receive, Send
 from batch.serving.node import Node
 from batch.serving.plugin_hosts import PluginHosts
 from batch.serving.searching import Searcher
-from batch.serving.web import MAX_BODY_BYTES, answer_errors
+from batch.serving.web import answer_errors
 from core.settings import Settings
 from core.stores import Stores
 from core.stores.blobs import BlobRef
@@ -84,7 +84,6 @@ def _routes(stores: Stores, vectors: Vectors, settings: Settings, inference: Inf
         version="0.81",
         redirect_slashes=False,
         strict_content_type=False,
-        max_body_size=MAX_BODY_BYTES,
     )
     app.state.stores, app.state.inference = stores, inference
     app.state.documents = Documents(stores, vectors)

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Annotated, Any
 
 import orjson
@@ -41,7 +41,15 @@ class OpenBody(BaseModel):
 
 
 class CheckedRequest(Request):
-    """A request whose JSON is what `core.incoming` says."""
+    """A request of which only so much is read, and whose JSON is what `core.incoming` says."""
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        length = 0
+        async for chunk in super().stream():
+            length += len(chunk)
+            if length > MAX_BODY_BYTES:
+                raise HTTPException(413, f"The body has more than {MAX_BODY_BYTES} bytes. Send it in parts.")
+            yield chunk
 
     async def json(self) -> Any:
         return parse_json(await self.body())

@@ -199,10 +199,10 @@ def failed(
     scope: ReadScope,
     bucket_identifier: str,
     batch_id: str,
-    tier_num: Annotated[int | None, Query(ge=0)] = None,
+    tier_num: Annotated[int | None, Query(ge=0, le=1000)] = None,
     collection_id: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=1_000_000_000)] = 0,
 ) -> Answer:
     found(stores, scope, bucket_identifier, batch_id)
     documents = list(failed_documents(stores, scope, batch_id, tier=tier_num, collection_id=collection_id))
@@ -223,7 +223,7 @@ def read_logs(
     scope: ReadScope,
     bucket_identifier: str,
     batch_id: str,
-    tier_num: Annotated[int | None, Query(ge=0)] = None,
+    tier_num: Annotated[int | None, Query(ge=0, le=1000)] = None,
 ) -> Answer:
     _, batch = found(stores, scope, bucket_identifier, batch_id)
     tasks = {tier["tier_num"]: tier.get("task_id") for tier in batch.tier_tasks}

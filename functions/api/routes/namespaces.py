@@ -76,7 +76,7 @@ def list_get(
     stores: StoresOf,
     caller: Reader,
     limit: Annotated[int, Query(ge=1, le=1000)] = 10,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=1_000_000_000)] = 0,
 ) -> Answer:
     return Answer(listed(stores, caller, Selection(), Paging(limit, offset)))
 
