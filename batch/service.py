@@ -5,6 +5,7 @@ is done again; what it committed before is replaced, never doubled.
 """
 
 import logging
+import secrets
 import signal
 import threading
 import time
@@ -29,6 +30,8 @@ from core.buckets import find_bucket
 from core.collections import Collection, collections_of_bucket
 from core.document_schema import document_schema
 from core.errors import IllegalTransition, NotFound, StoreUnavailable
+from core.heartbeats import EVERY_S, beat
+from core.metrics import measured
 from core.models import finish_upload
 from core.plugins import archive_ref, get_plugin
 from core.removal import finish_removal
@@ -47,6 +50,7 @@ log = logging.getLogger(__name__)
 WAIT_S = 2
 VISIBLE_AFTER_S = 30
 HEARTBEAT_S = 10.0
+SERVICE = "batch"
 STATUS_EVERY_S = 1.0
 MAX_BACKOFF_S = 10.0
 
@@ -78,6 +82,7 @@ class Service:
             EngineLost: the scheduler is gone; a new service with a new cluster goes on where this one was.
         """
         self._engine.client.register_plugin(WorkerSetup(self._stores.settings))
+        threading.Thread(target=self._beat, name="alive", daemon=True).start()
         backoff_s = 0.5
         while not self._stopping.is_set():
             try:
@@ -94,7 +99,20 @@ class Service:
                 self._stopping.wait(backoff_s)
                 backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
 
+    def _beat(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                beat(self._stores, SERVICE)
+            except Exception:  # told again at the next beat
+                log.warning("heartbeat failed", exc_info=True)
+            self._stopping.wait(EVERY_S)
+
     def _take(self, message: Message) -> None:
+        with logs.context(request_id=secrets.token_hex(8), **message.body):
+            self._do(message)
+
+    def _do(self, message: Message) -> None:
+        started = time.monotonic()
         try:
             with self._kept_hidden(message):
                 self._handle(message)
@@ -108,6 +126,8 @@ class Service:
                 raise
             return
         self._stores.queues.delete(message)
+        taken_ms = round((time.monotonic() - started) * 1000)
+        log.info("job done", extra=measured({"service": SERVICE}, jobs=1, job_ms=taken_ms))
 
     @contextmanager
     def _kept_hidden(self, message: Message) -> Iterator[None]:
@@ -159,7 +179,13 @@ class Service:
             status = self._failed(scope, batch, str(error) or type(error).__name__)
         log.info(
             "batch ended",
-            extra={"batch_id": batch_id, "status": status, "seconds": round(time.monotonic() - started, 3)},
+            extra={"status": status}
+            | measured(
+                {"service": SERVICE},
+                batches=1,
+                batches_failed=int(status is TaskStatus.FAILED),
+                batch_ms=round((time.monotonic() - started) * 1000),
+            ),
         )
 
     def _claimed(self, scope: Scope, bucket_id: str, batch_id: str) -> Batch | None:

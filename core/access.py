@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from core.errors import Forbidden, NotFound, Unauthorized
 from core.expiring import Expiring
 from core.ids import now
+from core.log import note
 from core.namespaces import find_namespace
 from core.organizations import ApiKey, key_by_hash, note_use
 from core.stores import Stores
@@ -50,6 +51,7 @@ def authenticate(stores: Stores, authorization_headers: Sequence[str]) -> Princi
     holder = memory.holders.get(key_hash) or memory.holders.put(key_hash, _holder(stores, key_hash))
     if holder.expires_at and holder.expires_at <= now():
         raise Unauthorized("The API key has expired.", "Ask an admin of your organization for a new one.")
+    note(org_id=holder.principal.org_id, key_id=holder.principal.key_id)
     return holder.principal
 
 
@@ -95,6 +97,7 @@ def namespace_scope(stores: Stores, principal: Principal, identifier: str) -> Sc
         scope = scopes.put(place, principal.scope(namespace.namespace_id))
     if principal.namespaces is not None and scope.namespace_id not in principal.namespaces:
         raise NotFound(f"There is no namespace {identifier!r}.", "List your namespaces to see their names and ids.")
+    note(namespace_id=scope.namespace_id)
     return scope
 
 

@@ -16,6 +16,7 @@ from core.buckets import Bucket, find_bucket
 from core.collections import collections_of_bucket
 from core.confirmations import confirm_upload
 from core.errors import AlreadyExists, NotFound, StoreUnavailable
+from core.metrics import measured
 from core.stores import Stores
 from core.stores.blobs import BlobRef
 from core.stores.records import Entry
@@ -55,6 +56,10 @@ def register_file(stores: Stores, ref: BlobRef) -> Upload | None:
         if not isinstance(error, NotFound):
             note_upload(stores, scope, place["bucket"], place["upload"], str(error))
         return None
+    about = {"org_id": scope.org_id, "namespace_id": scope.namespace_id, "upload_id": upload.upload_id}
+    log.info(
+        "registered", extra=about | measured({"service": "uploads"}, files=1, file_bytes=upload.file_size_bytes or 0)
+    )
     if bucket.process_on_upload and upload.object_id:
         put_down(stores, scope, bucket, upload.object_id)
     return upload

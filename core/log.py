@@ -3,9 +3,15 @@
 import logging
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import orjson
+
+_about: ContextVar[dict[str, Any] | None] = ContextVar("about", default=None)
+"""What every line says that is logged for the request or event at hand."""
 
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
@@ -20,10 +26,32 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        line |= _about.get() or {}
         line |= {k: v for k, v in record.__dict__.items() if k not in STANDARD}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return orjson.dumps(line, default=str).decode()
+
+
+NOISY = ("botocore", "urllib3", "distributed", "httpx", "httpx2", "httpcore")
+"""Loggers heard from WARNING on; HTTP clients log whole URLs, and a presigned one is a secret."""
+
+
+@contextmanager
+def context(**fields: Any) -> Iterator[None]:
+    """Let all that is logged in here, in threads that it starts too, say these fields and those of `note`."""
+    token = _about.set(fields)
+    try:
+        yield
+    finally:
+        _about.reset(token)
+
+
+def note(**fields: Any) -> None:
+    """Add to what the lines of this context say; outside of one nothing is noted."""
+    about = _about.get()
+    if about is not None:
+        about.update(fields)
 
 
 def configure(level: str = "INFO") -> None:
@@ -32,5 +60,5 @@ def configure(level: str = "INFO") -> None:
     handler.setFormatter(JsonLines())
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("botocore", "urllib3", "distributed"):
+    for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)

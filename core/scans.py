@@ -3,10 +3,12 @@
 import hashlib
 import logging
 import re
+import time
 from datetime import datetime
 from typing import Any
 
 from core.errors import AlreadyExists, NotFound
+from core.metrics import measured
 from core.noun import Noun
 from core.stores import Stores
 from core.stores.blobs import BlobRef
@@ -84,13 +86,22 @@ def scan_upload(stores: Stores, ref: BlobRef) -> ScanRecord:
     known = get_scan(stores, upload.upload_id)
     if known:
         return known
+    started = time.perf_counter()
     verdict = _judge(stores, scope, upload, ref)
     entry = Entry(f"scan#{upload.upload_id}", "scan", verdict.body(), expires_at=upload.forgotten_at)
     try:
         stores.records.create(entry)
     except AlreadyExists:  # the event and confirm met; the first verdict stands
         return get_scan(stores, upload.upload_id) or verdict
-    log.info("scanned", extra={"upload_id": upload.upload_id, "passed": verdict.passed, "size": verdict.size_bytes})
+    taken_ms = round((time.perf_counter() - started) * 1000, 1)
+    about = {"org_id": scope.org_id, "namespace_id": scope.namespace_id, "upload_id": upload.upload_id}
+    figures = {
+        "scans": 1,
+        "rejected": int(not verdict.passed),
+        "archive_bytes": verdict.size_bytes,
+        "scan_ms": taken_ms,
+    }
+    log.info("scanned", extra=about | measured({"service": "scan"}, **figures))
     return verdict
 
 

@@ -19,6 +19,7 @@ from batch.serving.node import Node
 from batch.serving.plugin_hosts import PluginHosts
 from batch.serving.searching import Searcher
 from batch.serving.web import answer_errors
+from core.request_log import RequestLog
 from core.settings import Settings
 from core.stores import Stores
 from core.stores.blobs import BlobRef
@@ -36,13 +37,18 @@ class ServingApp:
         self.node = Node(stores, self.hosts.starter, replicas=settings.replicas)
         self.queries = QueryHosts(self.hosts.open_pipeline)
         self.inference = Inference(stores, self.node.endpoints, settings.inference_timeout_s)
+        self._logged = RequestLog(self._answer, "serving")
         self.routes = _routes(stores, vectors, settings, self.inference, self.queries)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await self._logged(scope, receive, send)
+
+    async def _answer(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith(PREFIX):
             await self.inference(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await self._live(receive, send)
         else:
             await self.routes(scope, receive, send)
 

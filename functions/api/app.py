@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from core.inspectors import inspector_of
 from core.log import configure
 from core.plugins import Inspector
+from core.request_log import RequestLog
 from core.settings import Settings
 from core.stores import Stores
 from functions.api import routes
@@ -38,6 +39,7 @@ def create_app(stores: Stores, inspector: Inspector | None = None) -> FastAPI:
     )
     app.state.stores, app.state.inspector = stores, inspector or inspector_of(stores.settings)
     answer_errors(app)
+    app.add_middleware(RequestLog, service="api")
     for found in pkgutil.iter_modules(routes.__path__):
         module = importlib.import_module(f"{routes.__name__}.{found.name}")
         if router := getattr(module, "router", None):

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from core.log import configure
+from core.metrics import measured
 from core.settings import Settings
 from core.stores import Stores
 from core.upkeep import tidy
@@ -27,5 +28,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     """How much there was to do; what is left is for the next time."""
     left_s = context.get_remaining_time_in_millis() / 1000 if context else 300.0
     done = tidy(stores(), time.monotonic() + left_s - SPARE_S)._asdict()
-    log.info("tidied", extra=done)
+    log.info("tidied", extra=measured({"service": "janitor"}, **done))
     return done

@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 from urllib.parse import unquote_plus
 
+from core import log as logs
 from core.errors import NotFound
-from core.log import configure
 from core.scans import scan_upload
 from core.settings import Settings
 from core.stores import Stores
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 @cache  # opened at a container's first event, kept for the ones after it
 def stores() -> Stores:
     """Stores by this function's settings."""
-    configure()
+    logs.configure()
     return Stores.open(Settings())
 
 
@@ -35,12 +35,13 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """A rejected plugin is a verdict, not an error; a message that could not be handled is named, and comes again."""
     opened, failed = stores(), []
     for message in event["Records"]:
-        try:
-            for ref in uploads(message):
-                _scan(opened, ref)
-        except Exception:  # the other messages must not come again for this one
-            log.exception("scan failed", extra={"message_id": message["messageId"]})
-            failed.append({"itemIdentifier": message["messageId"]})
+        with logs.context(request_id=message["messageId"]):
+            try:
+                for ref in uploads(message):
+                    _scan(opened, ref)
+            except Exception:  # the other messages must not come again for this one
+                log.exception("scan failed")
+                failed.append({"itemIdentifier": message["messageId"]})
     return {"batchItemFailures": failed}
 
 

@@ -6,8 +6,8 @@ from functools import cache
 from typing import Any
 from urllib.parse import unquote_plus
 
+from core import log as logs
 from core.arrivals import gather, register_file
-from core.log import configure
 from core.settings import Settings
 from core.stores import Stores
 from core.stores.blobs import BlobRef
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 @cache  # opened at a container's first event, kept for the ones after it
 def stores() -> Stores:
     """Stores by this function's settings."""
-    configure()
+    logs.configure()
     return Stores.open(Settings())
 
 
@@ -26,11 +26,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """A file that can't be used is told on its upload; a message that could not be handled is named, and comes again."""
     opened, failed = stores(), []
     for message in event["Records"]:
-        try:
-            take(opened, json.loads(message["body"]))
-        except Exception:  # the other messages must not come again for this one
-            log.exception("upload failed", extra={"message_id": message["messageId"]})
-            failed.append({"itemIdentifier": message["messageId"]})
+        with logs.context(request_id=message["messageId"]):
+            try:
+                take(opened, json.loads(message["body"]))
+            except Exception:  # the other messages must not come again for this one
+                log.exception("upload failed")
+                failed.append({"itemIdentifier": message["messageId"]})
     return {"batchItemFailures": failed}
 
 

@@ -9,19 +9,27 @@ from typing import Any
 import httpx
 from fastapi import APIRouter
 
+from core.errors import StoreUnavailable
+from core.heartbeats import EVERY_S, silent_s
 from core.stores import Stores
 from functions.api.deps import Answer, Route, StoresOf
 
 router = APIRouter(prefix="/health", tags=["health"], route_class=Route)
 WAIT_S = 3.0
+SILENT_AT_MOST_S = 3 * EVERY_S
 
 Check = Callable[[], object]
 
 
 @router.get("")
 def health(stores: StoresOf, deep: bool = False, metrics: bool = False) -> Answer:
-    """Each dependency is asked at the same time; `deep` asks the serving nodes too, `metrics` adds the times."""
-    checks = checks_of(stores) | ({"inference": lambda: serving(stores)} if deep else {})
+    """Each dependency is asked at the same time.
+
+    `deep` asks the serving nodes and looks for the batch service's heartbeat; `metrics` adds the times, and how many
+    jobs there are.
+    """
+    deeper: dict[str, Check] = {"inference": lambda: serving(stores), "batch_service": lambda: batch_service(stores)}
+    checks = checks_of(stores) | (deeper if deep else {})
     results = run(checks)
     errors = {name: error for name, (error, _) in results.items() if error}
     data = {name: name not in errors for name in ("cache", "metadata", "vector_store", "object_storage", "task_queue")}
@@ -29,6 +37,8 @@ def health(stores: StoresOf, deep: bool = False, metrics: bool = False) -> Answe
     answer: dict[str, Any] = {"status": "DEGRADED" if errors else "OK", "data": data, "errors": errors or None}
     if metrics:
         answer["meta"] = {"milliseconds": {name: round(ms, 1) for name, (_, ms) in results.items()}}
+        if "task_queue" not in errors:
+            answer["meta"]["jobs"] = stores.queues.held(stores.settings.jobs_queue)
     return Answer(answer)
 
 
@@ -49,6 +59,18 @@ def checks_of(stores: Stores) -> dict[str, Check]:
 def serving(stores: Stores) -> None:
     """Ask a serving node for its health."""
     httpx.get(f"{stores.settings.serving_url.rstrip('/')}/v1/health/liveness", timeout=WAIT_S).raise_for_status()
+
+
+def batch_service(stores: Stores) -> None:
+    """Let pass a batch service that was alive lately.
+
+    Raises:
+        StoreUnavailable: none was.
+    """
+    silent = silent_s(stores, "batch")
+    if silent is None or silent > SILENT_AT_MOST_S:
+        since = "ever" if silent is None else f"in the last {silent:.0f} s"
+        raise StoreUnavailable(f"No batch service was alive {since}.", "Start it; jobs wait in the queue.")
 
 
 def run(checks: dict[str, Check]) -> dict[str, tuple[str | None, float]]:

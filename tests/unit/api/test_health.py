@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from core.heartbeats import beat
 from core.settings import Settings
 from core.stores import Stores
 from core.stores.queues import Queues
@@ -43,3 +45,22 @@ def test_serving_that_does_not_answer_is_told_when_asked_deeply(
 
     assert health(client)["status"] == "OK"
     assert health(client, "?deep=true")["data"]["inference"] is False  # type: ignore[index]
+
+
+def test_batch_service_is_well_while_its_heart_beats(
+    client: TestClient, moto_stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def errors() -> str:
+        return str(health(client, "?deep=true")["errors"])
+
+    assert "No batch service was alive ever" in errors()
+    beat(moto_stores, "batch")
+    assert "batch_service" not in errors()
+    monkeypatch.setattr("functions.api.routes.health.SILENT_AT_MOST_S", -1)
+    assert "No batch service was alive in the last" in errors()
+
+
+def test_jobs_are_counted(client: TestClient, moto_stores: Stores) -> None:
+    moto_stores.queues.send(moto_stores.settings.jobs_queue, {"job": "batch"})
+
+    assert health(client, "?metrics=true")["meta"]["jobs"] == 1  # type: ignore[index]
