@@ -5,23 +5,25 @@ revoked here is refused here at once, and elsewhere within `REMEMBERED_S`.
 """
 
 import hashlib
+import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from weakref import WeakKeyDictionary
 
-from core.errors import Forbidden, NotFound, Unauthorized
+from core.errors import Forbidden, NotFound, TooManyRequests, Unauthorized
 from core.expiring import Expiring
 from core.ids import now
 from core.log import note
 from core.namespaces import find_namespace
-from core.organizations import ApiKey, key_by_hash, note_use
+from core.organizations import ApiKey, count_request, key_by_hash, note_use
 from core.stores import Stores
 from core.stores.records import Records
 from core.tenancy import Principal, Scope
 
 REMEMBERED_S = 5.0
-NOTED_EVERY = timedelta(minutes=5)
+NOTED_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +31,15 @@ class _Holder:
     principal: Principal
     key_hash: str
     expires_at: datetime | None
+    per_minute: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Memory:
     holders: Expiring[str, _Holder] = field(default_factory=lambda: Expiring(REMEMBERED_S))
     scopes: Expiring[tuple[str, str], Scope] = field(default_factory=lambda: Expiring(REMEMBERED_S))
+    uses: Counter[str] = field(default_factory=Counter)
+    """Of each key, since they were last written down; what a process has not written when it ends is not counted."""
 
 
 _memories: WeakKeyDictionary[Records, _Memory] = WeakKeyDictionary()
@@ -45,12 +50,16 @@ def authenticate(stores: Stores, authorization_headers: Sequence[str]) -> Princi
 
     Raises:
         Unauthorized: there is no key, two that differ, or one that is unknown, revoked or expired.
+        TooManyRequests: the key has a limit of its own, and has reached it.
     """
     key_hash = hashlib.sha256(_secret(authorization_headers).encode()).hexdigest()
     memory = _memory(stores)
     holder = memory.holders.get(key_hash) or memory.holders.put(key_hash, _holder(stores, key_hash))
     if holder.expires_at and holder.expires_at <= now():
         raise Unauthorized("The API key has expired.", "Ask an admin of your organization for a new one.")
+    memory.uses[key_hash] += 1
+    if holder.per_minute is not None:
+        _count(stores, holder.principal, holder.per_minute)
     note(org_id=holder.principal.org_id, key_id=holder.principal.key_id)
     return holder.principal
 
@@ -58,7 +67,8 @@ def authenticate(stores: Stores, authorization_headers: Sequence[str]) -> Princi
 def remembered(stores: Stores, authorization_headers: Sequence[str]) -> bool:
     """Whether `authenticate` would answer without a store call."""
     key_hash = hashlib.sha256(_secret(authorization_headers).encode()).hexdigest()
-    return _memory(stores).holders.get(key_hash) is not None
+    holder = _memory(stores).holders.get(key_hash)
+    return holder is not None and holder.per_minute is None
 
 
 def require(principal: Principal, permission: str) -> None:
@@ -138,9 +148,20 @@ def _holder(stores: Stores, key_hash: str) -> _Holder:
     if key is None or key.status != "active":
         raise Unauthorized("The API key is not valid.", "Use a key that is active, or ask an admin for a new one.")
     if key.last_used_at is None or datetime.fromisoformat(key.last_used_at) < now() - NOTED_EVERY:
-        note_use(stores, key_hash)
-    return _Holder(_principal(key), key_hash, datetime.fromisoformat(key.expires_at) if key.expires_at else None)
+        note_use(stores, key_hash, _memory(stores).uses.pop(key_hash, 0))
+    expires_at = datetime.fromisoformat(key.expires_at) if key.expires_at else None
+    return _Holder(_principal(key), key_hash, expires_at, key.rate_limit_override)
+
+
+def _count(stores: Stores, principal: Principal, per_minute: int) -> None:
+    seconds = int(time.time())
+    if count_request(stores, principal, seconds // 60) > per_minute:
+        raise TooManyRequests(
+            f"The API key may make {per_minute} requests a minute.",
+            "Wait until the minute is over, or ask an admin to change its rate_limit_override.",
+            60 - seconds % 60,
+        )
 
 
 def _principal(key: ApiKey) -> Principal:
-    return Principal(key.org_id, key.user_id, key.key_id, frozenset(key.permissions), key.namespaces)
+    return Principal(key.org_id, key.user_id, key.key_id, frozenset(key.permissions), key.namespaces, key.grants)

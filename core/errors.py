@@ -66,6 +66,17 @@ class QuotaExceeded(Forbidden):
         self.quota, self.used, self.limit = quota, used, limit
 
 
+class TooManyRequests(PlatformError):
+    """The key has used up its requests for this minute; `retry_after_s` is when the next begins."""
+
+    code = "too_many_requests"
+
+    def __init__(self, problem: str, fix: str, retry_after_s: int) -> None:
+        super().__init__(problem, fix)
+        self.args = (problem, fix, retry_after_s)
+        self.retry_after_s = retry_after_s
+
+
 class Expired(PlatformError):
     """An upload's time has passed."""
 

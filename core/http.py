@@ -21,6 +21,7 @@ from core.errors import (
     StaleRecord,
     StoreUnavailable,
     TooLarge,
+    TooManyRequests,
     Unauthorized,
     UnsupportedMedia,
     UploadMissing,
@@ -41,6 +42,7 @@ Body = dict[str, Any]
 KINDS: dict[type[PlatformError], tuple[int, str]] = {
     Unauthorized: (401, "UnauthorizedError"),
     Forbidden: (403, "ForbiddenError"),
+    TooManyRequests: (429, "TooManyRequestsError"),
     NotFound: (404, "NotFoundError"),
     AlreadyExists: (409, "AlreadyExistsError"),
     StaleRecord: (409, "BadRequestError"),
@@ -80,6 +82,8 @@ def answer_to(error: PlatformError) -> tuple[int, Body, dict[str, str]]:
     """Status, body and headers that tell `error` to an HTTP client."""
     status, kind = next((KINDS[c] for c in type(error).__mro__ if c in KINDS), (500, "InternalServerError"))
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after_s)
     return status, envelope(status, str(error), kind, _details(error)) | _own_keys(error), headers
 
 

@@ -8,6 +8,7 @@ from core.errors import AlreadyExists, NotFound, StaleRecord
 from core.ids import new_id, now
 from core.names import check_name
 from core.noun import Noun
+from core.quotas import check_room
 from core.stores import Stores
 from core.stores.records import Body, Entry
 from core.tenancy import Principal
@@ -47,6 +48,7 @@ class ApiKey(Noun):
     status: str = "active"
     expires_at: str | None = None
     last_used_at: str | None = None
+    uses: int = 0
     created_by: str | None = None
     revoked_at: str | None = None
     revoked_by: str | None = None
@@ -54,8 +56,19 @@ class ApiKey(Noun):
     @property
     def namespaces(self) -> frozenset[str] | None:
         """Ids of the only namespaces that the key may enter; None when it may enter all."""
-        ids = frozenset(s["resource_id"] for s in self.scopes if s["resource_type"] == "namespace")
-        return ids or None
+        places = frozenset(place for place, _ in self.grants)
+        return None if not places or "" in places else places
+
+    @property
+    def grants(self) -> tuple[tuple[str, frozenset[str] | None], ...]:
+        """Each scope's namespace, or "" for the organization, and the operations that it names."""
+        return tuple(
+            (
+                s["resource_id"] if s["resource_type"] == "namespace" else "",
+                frozenset(s.get("operations") or ()) or None,
+            )
+            for s in self.scopes
+        )
 
 
 def bootstrap(stores: Stores, secret: str | None = None) -> str:
@@ -89,8 +102,10 @@ def create_key(
     Raises:
         AlreadyExists: the user has an active key of this name.
         NotFound: the organization has no such user.
+        QuotaExceeded: the user has as many keys as may be.
     """
     user = get_user(stores, principal, email)
+    check_room(stores, "api_keys", principal.org_key("api_key", email))
     secret = secret or _new_secret()
     key = ApiKey(
         key_id=new_id("key"),
@@ -200,9 +215,17 @@ def rotate_key(stores: Stores, principal: Principal, email: str, name: str) -> t
     return old, key, secret
 
 
-def note_use(stores: Stores, key_hash: str) -> None:
-    """Write down that the key was used now."""
-    stores.records.update(f"key#{key_hash}", "key", lambda body: body | {"last_used_at": now().isoformat()})
+def note_use(stores: Stores, key_hash: str, uses: int) -> None:
+    """Write down that the key was used now, and so many times since this was last written down."""
+    used = {"last_used_at": now().isoformat()}
+    stores.records.update(f"key#{key_hash}", "key", lambda body: body | used | {"uses": body.get("uses", 0) + uses})
+
+
+def count_request(stores: Stores, principal: Principal, minute: int) -> int:
+    """Count one more request of the key within this minute; how many there are now, over all processes."""
+    pk = principal.org_key("rate", principal.key_id)
+    counted = stores.records.add(pk, str(minute), {"requests": 1}, expires_at=(minute + 10) * 60)
+    return counted["requests"]
 
 
 def _changed(body: Body, fields: dict[str, Any]) -> Body:

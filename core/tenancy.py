@@ -25,13 +25,25 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The holder of a valid API key; `namespaces` are the only ones it may enter, None all of the organization's."""
+    """The holder of a valid API key; `namespaces` are the only ones it may enter, None all of the organization's.
+
+    `grants` are what its scopes name: a namespace, or "" for the whole organization, and the only operations there,
+    None for all. A key without grants may do everything that its permissions allow.
+    """
 
     org_id: str
     user_id: str
     key_id: str
     permissions: frozenset[str] = field(default_factory=frozenset)
     namespaces: frozenset[str] | None = None
+    grants: tuple[tuple[str, frozenset[str] | None], ...] = ()
+
+    def operations(self, place: str) -> frozenset[str] | None:
+        """What the key may do in this namespace ("": the whole organization, "*": anywhere); None is everything."""
+        found = [allowed for where, allowed in self.grants if place == "*" or where in ("", place)]
+        if not self.grants or None in found:
+            return None
+        return frozenset().union(*(allowed for allowed in found if allowed is not None))
 
     def scope(self, namespace_id: str) -> Scope:
         """One of the organization's own namespaces; whether it exists is the caller's to check."""

@@ -14,6 +14,7 @@ from core import access
 from core.errors import InferenceTimeout, InvalidRequest, NotFound, TooLarge
 from core.http import envelope
 from core.incoming import check_headers, parse_json
+from core.operations import allow, operation_of
 from core.stores import Stores
 from core.tenancy import Principal
 from plugin_sdk.errors import PlatformError
@@ -51,6 +52,7 @@ class Inference:
         namespace_id = endpoint.deployment.namespace_id if endpoint else None
         if principal.namespaces is not None and namespace_id not in principal.namespaces:
             raise NotFound(f"There is no realtime deployment {name!r}.", "Deploy the plugin, or use another key.")
+        allow(principal, namespace_id or "", operation_of("POST", "/inference"))
         try:
             future = self._endpoints.submit(principal.org_id, name, payload)
         except NotRunning:

@@ -19,6 +19,7 @@ from core.errors import InvalidRequest
 from core.http import envelope, invalid_fields
 from core.idempotency import Answered, Attempt
 from core.incoming import check_headers, check_query, parse_json
+from core.operations import allow, operation_of
 from core.stores import Stores
 from core.tenancy import Principal, Scope
 from plugin_sdk.errors import PlatformError
@@ -100,17 +101,23 @@ class Json(Response):
 
 
 async def principal_of(request: Request) -> Principal:
-    """The holder of the request's key; a store call only when the key was not seen for seconds."""
-    stores: Stores = request.app.state.stores
-    headers = request.headers.getlist("authorization")
-    if access.remembered(stores, headers):
-        return access.authenticate(stores, headers)
-    return await run_in_threadpool(access.authenticate, stores, headers)
+    """The holder of the request's key, found once a request; a store call only when it was not seen for seconds."""
+    known: Principal | None = getattr(request.state, "principal", None)
+    if known is None:
+        stores: Stores = request.app.state.stores
+        headers = request.headers.getlist("authorization")
+        if access.remembered(stores, headers):
+            known = access.authenticate(stores, headers)
+        else:
+            known = await run_in_threadpool(access.authenticate, stores, headers)
+        request.state.principal = known
+    return known
 
 
 def _principal_with(permission: str) -> Callable[..., Coroutine[Any, Any, Principal]]:
-    async def allowed(principal: Annotated[Principal, Depends(principal_of)]) -> Principal:
+    async def allowed(request: Request, principal: Annotated[Principal, Depends(principal_of)]) -> Principal:
         access.require(principal, permission)
+        allow(principal, "*", operation_of(request.method, request.url.path))
         return principal
 
     return allowed
@@ -131,8 +138,11 @@ def _scope_with(permission: str) -> Callable[..., Coroutine[Any, Any, Scope]]:
                 "X-Namespace",
             )
         if access.scope_remembered(stores, principal, identifier):
-            return access.namespace_scope(stores, principal, identifier)
-        return await run_in_threadpool(access.namespace_scope, stores, principal, identifier)
+            scope = access.namespace_scope(stores, principal, identifier)
+        else:
+            scope = await run_in_threadpool(access.namespace_scope, stores, principal, identifier)
+        allow(principal, scope.namespace_id, operation_of(request.method, request.url.path))
+        return scope
 
     return allowed
 

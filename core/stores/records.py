@@ -253,16 +253,21 @@ class Records:
                 request = answer.get("UnprocessedKeys")
         return found
 
-    def add(self, pk: str, sk: str, deltas: Mapping[str, int]) -> dict[str, int]:
+    def add(self, pk: str, sk: str, deltas: Mapping[str, int], *, expires_at: int | None = None) -> dict[str, int]:
         """Add to a counter item's numbers in one step, and return them all."""
         names = {f"#{i}": name for i, name in enumerate(deltas)}
+        values = {f":{i}": {"N": str(d)} for i, d in enumerate(deltas.values())}
+        expression = "ADD " + ", ".join(f"#{i} :{i}" for i in range(len(deltas)))
+        if expires_at is not None:
+            expression += " SET expires_at = :expires_at"
+            values[":expires_at"] = {"N": str(expires_at)}
         with talking_to("DynamoDB"):
             answer = self._client.update_item(
                 TableName=self._table,
                 Key=_key(pk, sk),
-                UpdateExpression="ADD " + ", ".join(f"#{i} :{i}" for i in range(len(deltas))),
+                UpdateExpression=expression,
                 ExpressionAttributeNames=names,
-                ExpressionAttributeValues={f":{i}": {"N": str(d)} for i, d in enumerate(deltas.values())},
+                ExpressionAttributeValues=values,
                 ReturnValues="ALL_NEW",
             )
         return _numbers(answer["Attributes"])

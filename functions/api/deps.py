@@ -16,6 +16,7 @@ from core import access, idempotency
 from core.errors import InvalidRequest
 from core.idempotency import Answered, Attempt
 from core.incoming import check_headers, check_query, parse_json
+from core.operations import allow, operation_of
 from core.paging import Paging
 from core.stores import Stores
 from core.tenancy import Principal, Scope
@@ -136,12 +137,17 @@ async def stores_of(request: Request) -> Stores:
 
 
 async def principal_of(request: Request) -> Principal:
-    """The holder of the request's key; a store call only when the key was not seen for seconds."""
-    stores: Stores = request.app.state.stores
-    headers = request.headers.getlist("authorization")
-    if access.remembered(stores, headers):
-        return access.authenticate(stores, headers)
-    return await run_in_threadpool(access.authenticate, stores, headers)
+    """The holder of the request's key, found once a request; a store call only when it was not seen for seconds."""
+    known: Principal | None = getattr(request.state, "principal", None)
+    if known is None:
+        stores: Stores = request.app.state.stores
+        headers = request.headers.getlist("authorization")
+        if access.remembered(stores, headers):
+            known = access.authenticate(stores, headers)
+        else:
+            known = await run_in_threadpool(access.authenticate, stores, headers)
+        request.state.principal = known
+    return known
 
 
 async def scope_of(request: Request, principal: Principal, x_namespace: str | None) -> Scope:
@@ -160,8 +166,9 @@ async def scope_of(request: Request, principal: Principal, x_namespace: str | No
 
 
 def _principal_with(permission: str) -> Callable[..., Coroutine[Any, Any, Principal]]:
-    async def allowed(principal: Annotated[Principal, Depends(principal_of)]) -> Principal:
+    async def allowed(request: Request, principal: Annotated[Principal, Depends(principal_of)]) -> Principal:
         access.require(principal, permission)
+        allow(principal, "*", operation_of(request.method, request.url.path))
         return principal
 
     return allowed
@@ -170,9 +177,10 @@ def _principal_with(permission: str) -> Callable[..., Coroutine[Any, Any, Princi
 def _organization_with(permission: str) -> Callable[..., Coroutine[Any, Any, Principal]]:
     """For what belongs to the organization as a whole: a key that is limited to namespaces has no part in it."""
 
-    async def allowed(principal: Annotated[Principal, Depends(principal_of)]) -> Principal:
+    async def allowed(request: Request, principal: Annotated[Principal, Depends(principal_of)]) -> Principal:
         access.require(principal, permission)
         access.require_organization(principal)
+        allow(principal, "", operation_of(request.method, request.url.path))
         return principal
 
     return allowed
@@ -185,7 +193,9 @@ def _scope_with(permission: str) -> Callable[..., Coroutine[Any, Any, Scope]]:
         x_namespace: Annotated[str | None, Header(description="The namespace's id or name.")] = None,
     ) -> Scope:
         access.require(principal, permission)
-        return await scope_of(request, principal, x_namespace)
+        scope = await scope_of(request, principal, x_namespace)
+        allow(principal, scope.namespace_id, operation_of(request.method, request.url.path))
+        return scope
 
     return allowed
 

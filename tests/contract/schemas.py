@@ -11,7 +11,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 ROOT = "urn:contract"
-EVERYWHERE = (405, 409, 413, 415, 422, 503)  # what any route may answer, whatever the contract lists
+EVERYWHERE = (405, 409, 413, 415, 429, 422, 503)  # what any route may answer, whatever the contract lists
 
 
 @cache

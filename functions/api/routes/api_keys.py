@@ -10,6 +10,7 @@ from core import access
 from core.errors import InvalidRequest
 from core.ids import now
 from core.namespaces import find_namespace
+from core.operations import OPERATIONS
 from core.organizations import ApiKey, change_key, create_key, list_keys, revoke_key, rotate_key
 from core.stores import Stores
 from core.tenancy import Principal
@@ -20,12 +21,29 @@ Permission = Literal["read", "write", "delete", "admin"]
 Moment = Annotated[AwareDatetime, Field(strict=False)]
 
 
+Operation = Literal[
+    "read_data",
+    "write_data",
+    "delete_data",
+    "execute_retriever",
+    "create_retriever",
+    "delete_retriever",
+    "execute_job",
+    "cancel_job",
+    "create_cluster",
+    "delete_cluster",
+    "modify_cluster",
+    "modify_infrastructure",
+    "manage_permissions",
+]
+
+
 class ResourceScope(Body):
-    """ResourceScope: what a key is limited to. The platform limits keys to namespaces."""
+    """ResourceScope: what a key is limited to, a namespace or the organization, and what it may do there."""
 
     resource_type: str
     resource_id: str = Field(min_length=1, max_length=100)
-    operations: list[str] | None = None
+    operations: list[Operation] | None = None
 
 
 class CreateKey(Body):
@@ -91,13 +109,14 @@ def rotate(stores: StoresOf, caller: Admin, user_email: str, key_name: str) -> A
 
 
 def checked(stores: Stores, caller: Principal, body: CreateKey | ChangeKey) -> dict[str, Any]:
-    """The request's fields, scopes being namespaces of the organization, by id."""
+    """The request's fields, scopes being the organization or its namespaces by id; null takes a limit away."""
     fields = given(body)
-    fields["scopes"] = [
-        scope_of(stores, caller, scope, f"scopes[{i}]") for i, scope in enumerate(fields.get("scopes", []))
-    ]
-    if body.scopes is None:
-        del fields["scopes"]
+    fields |= {name: None for name in ("expires_at", "rate_limit_override") if name in body.model_fields_set} | fields
+    if "scopes" in body.model_fields_set:
+        scopes = fields.get("scopes", [])
+        fields["scopes"] = [scope_of(stores, caller, scope, f"scopes[{i}]") for i, scope in enumerate(scopes)]
+    if isinstance(body, CreateKey) and body.expires_at and body.expires_at <= now():
+        raise InvalidRequest(f"expires_at is {body.expires_at}, which has passed.", "Give a later time.", "expires_at")
     return fields
 
 
@@ -105,14 +124,21 @@ def scope_of(stores: Stores, caller: Principal, scope: dict[str, Any], where: st
     """The scope, if keys can be limited by it.
 
     Raises:
-        InvalidRequest: it is of another kind, or names operations: permissions say what a key may do.
+        InvalidRequest: it is of another kind, or names operations for things that there are not here.
     """
+    unknown = [o for o in scope.get("operations") or () if o not in OPERATIONS]
+    if unknown:
+        raise InvalidRequest(
+            f"{where}.operations: nothing here is {unknown[0]!r}.",
+            f"Use {', '.join(OPERATIONS)}.",
+            f"{where}.operations",
+        )
     if scope["resource_type"] == "organization":
         return scope | {"resource_id": caller.org_id}
-    if scope["resource_type"] != "namespace" or scope.get("operations"):
+    if scope["resource_type"] != "namespace":
         raise InvalidRequest(
-            f"{where}: a key can't be limited by {scope['resource_type']!r} or by operations.",
-            "Use resource_type 'namespace' or 'organization', and permissions.",
+            f"{where}: a key can't be limited to {scope['resource_type']!r}.",
+            "Use resource_type 'namespace' or 'organization', with operations.",
             where,
         )
     return scope | {"resource_id": find_namespace(stores, caller, scope["resource_id"]).namespace_id}
@@ -123,5 +149,6 @@ def shown(key: ApiKey) -> dict[str, Any]:
     over = key.status == "active" and key.expires_at and datetime.fromisoformat(key.expires_at) <= now()
     body = key.body()
     del body["user_email"]
+    body["usage"] = {"requests": body.pop("uses")}
     body |= {"internal_id": body.pop("org_id"), "organization_id": key.org_id, "key_type": "standard"}
     return body | ({"status": "expired"} if over else {})

@@ -14,11 +14,24 @@ from core.namespaces import (
     find_namespace,
     with_ids,
 )
+from core.operations import allow
 from core.paging import Paging, Selection, page_of
 from core.removal import remove_namespace
 from core.stores import Stores
 from core.tenancy import Principal
-from functions.api.deps import Answer, Body, Deleter, PagingOf, Reader, Route, StoresOf, Writer, either, given
+from functions.api.deps import (
+    Answer,
+    Body,
+    Deleter,
+    OrganizationWriter,
+    PagingOf,
+    Reader,
+    Route,
+    StoresOf,
+    Writer,
+    either,
+    given,
+)
 from functions.api.listing import ListBody
 
 router = APIRouter(prefix="/namespaces", tags=["namespaces"], route_class=Route)
@@ -64,7 +77,7 @@ class ChangeNamespace(Body):
 
 
 @router.post("")
-def create(stores: StoresOf, caller: Writer, body: CreateNamespace) -> Answer:
+def create(stores: StoresOf, caller: OrganizationWriter, body: CreateNamespace) -> Answer:
     name = either(body.namespace_name, body.name, "namespace_name", "name")
     fields = given(body, without=("namespace_name", "name"))
     check_extractors(fields.get("feature_extractors", []))
@@ -96,6 +109,7 @@ def get(stores: StoresOf, caller: Reader, namespace_identifier: str) -> Answer:
 @router.put("/{namespace_identifier}")
 def change(stores: StoresOf, caller: Writer, namespace_identifier: str, body: ChangeNamespace) -> Answer:
     namespace = find_namespace(stores, caller, namespace_identifier)
+    allow(caller, namespace.namespace_id, "modify_infrastructure")
     changed = change_namespace(stores, caller, namespace, **given(body))
     access.forget_namespace(stores, caller.scope(namespace.namespace_id))
     return Answer(shown(changed))
@@ -105,6 +119,7 @@ def change(stores: StoresOf, caller: Writer, namespace_identifier: str, body: Ch
 def delete(stores: StoresOf, caller: Deleter, namespace_identifier: str, force: bool = False) -> Answer:
     """With or without `force` the namespace goes with all that it holds: nothing in it can outlive it."""
     namespace = find_namespace(stores, caller, namespace_identifier)
+    allow(caller, namespace.namespace_id, "modify_infrastructure")
     task = remove_namespace(stores, caller, namespace)
     access.forget_namespace(stores, caller.scope(namespace.namespace_id))
     told = {"success": True, "message": f"Namespace {namespace.namespace_name!r} was deleted; what it held follows."}

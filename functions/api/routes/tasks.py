@@ -7,7 +7,8 @@ from fastapi import APIRouter
 from core import conditions
 from core.batches import cancel_batch
 from core.conditions import Condition
-from core.errors import NotFound
+from core.errors import IllegalTransition, NotFound
+from core.operations import allow
 from core.status import TaskStatus
 from core.tasks import Task, get_task, list_tasks, update_task
 from core.tenancy import Principal, Scope
@@ -65,8 +66,11 @@ def get(stores: StoresOf, caller: Reader, scope: NamedScope, task_id: str) -> An
 @scoped.delete("/{task_id}")
 def kill(stores: StoresOf, caller: Deleter, scope: NamedScope, task_id: str) -> Answer:
     task = visible(get_task(stores, caller.org_id, task_id), caller, scope)
+    allow(caller, task.namespace_id, "cancel_job")
     if task.status.ended:
         return Answer({"success": True, "message": f"Task {task_id} had ended: {task.status}."})
+    if task.task_type.endswith("_delete"):
+        raise IllegalTransition(f"Task {task_id} is a deletion.", "It can't be called back: wait until it has ended.")
     batch = next((i for i in task.inputs if isinstance(i, dict) and "batch_id" in i), None)
     if batch:
         cancel_batch(stores, caller.scope(task.namespace_id), batch["bucket_id"], batch["batch_id"])

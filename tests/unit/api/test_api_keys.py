@@ -90,7 +90,7 @@ def test_key_limited_to_a_namespace_enters_no_other(api: Api, client: TestClient
     limited.within("demo").fails(404, "POST", "/v1/buckets", {"name": "docs"})
     limited.fails(404, "GET", "/v1/namespaces/demo")
     unsupported = [{"resource_type": "bucket", "resource_id": "docs"}]
-    assert "limited by 'bucket'" in api.fails(422, "POST", KEYS, {"name": "x", "scopes": unsupported})
+    assert "limited to 'bucket'" in api.fails(422, "POST", KEYS, {"name": "x", "scopes": unsupported})
 
 
 def test_expired_key_is_refused(api: Api, client: TestClient) -> None:
@@ -122,3 +122,108 @@ def test_another_organizations_user_is_not_there(new_tenant: NewTenant) -> None:
     assert theirs.ok("GET", KEYS)["total"] == 1
     theirs.fails(404, "DELETE", f"{KEYS}/ours")
     assert "no user" in theirs.fails(404, "GET", "/v1/organizations/users/who@else/api-keys")
+
+
+def test_key_limited_to_namespaces_can_not_lift_its_limit(api: Api, client: TestClient) -> None:
+    scopes = [{"resource_type": "namespace", "resource_id": "demo"}]
+    limited = Api(client, api.ok("POST", KEYS, {"name": "ci", "scopes": scopes})["key"], api.namespace)
+
+    limited.ok("GET", f"/v1/namespaces/{api.namespace}")
+    for method, path, body in (
+        ("POST", KEYS, {"name": "free"}),
+        ("PATCH", f"{KEYS}/ci", {"scopes": []}),
+        ("POST", f"{KEYS}/ci/rotate", None),
+        ("GET", KEYS, None),
+        ("POST", "/v1/namespaces", {"name": "mine"}),
+        ("GET", "/v1/plugins", None),
+        ("GET", "/v1/models", None),
+    ):
+        assert "whole organization" in limited.fails(403, method, path, body)
+
+
+@pytest.mark.parametrize(
+    ("operations", "allowed"),
+    [
+        (["read_data"], {"read"}),
+        (["write_data", "read_data"], {"read", "write"}),
+        (["delete_data"], {"delete"}),
+        (["create_retriever"], {"retriever"}),
+        (["modify_infrastructure"], {"namespace", "upload"}),
+        (["execute_job"], set()),
+        (None, {"read", "write", "delete", "retriever", "namespace", "upload"}),
+    ],
+)
+@pytest.mark.parametrize("kind", ["namespace", "organization"])
+def test_key_does_only_the_operations_of_its_scope(
+    api: Api, client: TestClient, kind: str, operations: list[str] | None, allowed: set[str]
+) -> None:
+    api.ok("POST", "/v1/buckets", {"name": "docs"})
+    scopes = [{"resource_type": kind, "resource_id": "demo", "operations": operations}]
+    limited = Api(client, api.ok("POST", KEYS, {"name": "ci", "scopes": scopes})["key"], api.namespace)
+    root = f"/v1/namespaces/{api.namespace}"
+    calls: dict[str, tuple[str, str, Any]] = {
+        "read": ("POST", "/v1/buckets/list", {}),
+        "write": ("POST", f"{root}/buckets", {"name": "more"}),
+        "retriever": ("DELETE", "/v1/retrievers/ret_0", None),
+        "namespace": ("PATCH", root, {"description": "d"}),
+        "upload": ("POST", f"{root}/plugins/uploads", {"name": "abc", "version": "1.0.0"}),
+        "delete": ("DELETE", "/v1/buckets/docs", None),
+    }
+    calls["retriever"] = ("PATCH", "/v1/retrievers/ret_0", {"description": "d"})
+
+    statuses = {name: limited.call(*call).status_code for name, call in calls.items()}
+
+    assert {name for name, status in statuses.items() if status != 403} == allowed
+
+
+def test_operations_of_one_namespace_are_not_those_of_another(api: Api, client: TestClient) -> None:
+    api.ok("POST", "/v1/namespaces", {"name": "other"})
+    scopes = [
+        {"resource_type": "namespace", "resource_id": "demo", "operations": ["read_data"]},
+        {"resource_type": "namespace", "resource_id": "other", "operations": ["modify_infrastructure"]},
+    ]
+    limited = Api(client, api.ok("POST", KEYS, {"name": "ci", "scopes": scopes})["key"])
+
+    assert "modify_infrastructure" in limited.fails(403, "PATCH", "/v1/namespaces/demo", {"description": "d"})
+    limited.ok("PATCH", "/v1/namespaces/other", {"description": "d"})
+    limited.fails(403, "DELETE", "/v1/namespaces/demo")
+    bad = [{"resource_type": "namespace", "resource_id": "demo", "operations": ["create_cluster"]}]
+    assert "create_cluster" in api.fails(422, "POST", KEYS, {"name": "x", "scopes": bad})
+
+
+def test_limit_of_requests_is_kept_over_processes_and_can_be_taken_away(api: Api, client: TestClient) -> None:
+    limited = Api(client, api.ok("POST", KEYS, {"name": "ci", "rate_limit_override": 3})["key"])
+
+    statuses = [limited.call("GET", "/v1/namespaces").status_code for _ in range(8)]
+    refused = next(s for s in statuses if s != 200)
+
+    assert refused == 429
+    assert statuses.count(200) in (3, 4, 5, 6)  # at most two windows of three
+    answer = limited.call("GET", "/v1/namespaces")
+    if answer.status_code == 429:
+        assert 0 < int(answer.headers["Retry-After"]) <= 60
+    assert api.ok("PATCH", f"{KEYS}/ci", {"rate_limit_override": None})["rate_limit_override"] is None
+    assert {limited.call("GET", "/v1/namespaces").status_code for _ in range(4)} == {200}
+
+
+def test_uses_are_counted_and_told(api: Api, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = api.ok("POST", KEYS, {"name": "ci"})
+    ci = Api(client, made["key"])
+    for _ in range(5):
+        ci.ok("GET", "/v1/namespaces")
+    monkeypatch.setattr("core.access.NOTED_EVERY", timedelta(0))
+    api.ok("PATCH", f"{KEYS}/ci", {"description": "d"})  # forgets it here
+    ci.ok("GET", "/v1/namespaces")
+
+    (listed,) = [k for k in api.ok("GET", KEYS)["results"] if k["name"] == "ci"]
+
+    assert made["usage"] == {"requests": 0}
+    assert listed["usage"]["requests"] >= 5
+
+
+def test_key_is_not_born_expired_and_its_end_can_be_taken_away(api: Api, client: TestClient) -> None:
+    past, later = (now() - timedelta(hours=1)).isoformat(), (now() + timedelta(hours=1)).isoformat()
+
+    assert "expires_at" in api.fails(422, "POST", KEYS, {"name": "ci", "expires_at": past})
+    api.ok("POST", KEYS, {"name": "ci", "expires_at": later})
+    assert api.ok("PATCH", f"{KEYS}/ci", {"expires_at": None})["expires_at"] is None
