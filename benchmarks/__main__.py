@@ -1,7 +1,8 @@
 """All measurements, one after the other: `make bench`."""
 
-from benchmarks import host, local
+from benchmarks import cold_import, host, local
 
 if __name__ == "__main__":
+    cold_import.main()
     host.main()
     local.main()
