@@ -10,6 +10,7 @@ from moto import mock_aws
 
 from core.settings import Settings
 from core.stores import Stores
+from core.stores.aws import client
 from core.stores.blobs import Blobs
 from core.stores.queues import Queues
 from core.stores.records import INDEX, Records
@@ -24,7 +25,11 @@ def moto_clients() -> Iterator[Stores]:
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "test")
-        yield Stores.open(Settings())
+        stores = Stores.open(Settings())
+        kms = client("kms", stores.settings)
+        key = kms.create_key()["KeyMetadata"]["KeyId"]
+        kms.create_alias(AliasName=stores.settings.secrets_key, TargetKeyId=key)
+        yield stores
 
 
 @pytest.fixture

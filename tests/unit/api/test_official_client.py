@@ -1,22 +1,17 @@
 """The official client, unmodified, against the app over real HTTP: its generated classes and its high-level client."""
 
-import asyncio
-import socket
-import threading
-import time
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import mixpeek
 import pytest
 import requests
-import uvicorn
 from fastapi import FastAPI
 from mixpeek import Mixpeek
 
 from core.organizations import bootstrap
 from core.stores import Stores
+from tests.unit.api.whole import serving
 
 SCHEMA = {"properties": {"text": {"type": "text"}, "title": {"type": "string"}}}
 
@@ -25,16 +20,8 @@ SCHEMA = {"properties": {"text": {"type": "text"}, "title": {"type": "string"}}}
 def base_url(app: FastAPI, moto_stores: Stores) -> Iterator[str]:
     """The app behind uvicorn on a free port."""
     app.state.stores = moto_stores
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=partial(asyncio.run, server.serve([listener])), daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(timeout=10)
+    with serving(app) as address:
+        yield address
 
 
 @pytest.fixture
