@@ -18,6 +18,7 @@ import pytest
 from plugin_sdk.errors import InvalidPipeline, InvalidRealtime
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host import HostFailed, HostSettings, PluginHost, PluginRaised, Zygote
+from plugin_sdk.host.zygote import THREADS
 from plugin_sdk.manifest import ManifestIssues
 from tests.unit.plugin_sdk.folders import write_files
 
@@ -720,7 +721,7 @@ def test_torch_imported_before_the_fork_computes_with_threads_in_every_host(tmp_
         return batch
     """)
     folder = write_files(tmp_path, {"manifest.py": MANIFEST, "pipeline.py": PIPELINE, "processor.py": processor})
-    with Zygote(HostSettings(preload_torch=True, call_timeout_s=30, env={"OMP_NUM_THREADS": "2"})) as zygote:
+    with Zygote(HostSettings(preload_torch=True, call_timeout_s=30, env=dict.fromkeys(THREADS, "2"))) as zygote:
         results = [opened(zygote.start(folder, name="torch")).run(table(["a"])) for _ in range(2)]
 
     for result in results:

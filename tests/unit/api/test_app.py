@@ -1,6 +1,8 @@
 """The app as a whole: its limits, and the same answers behind Lambda."""
 
+import asyncio
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,6 +24,17 @@ def test_body_over_the_limit_is_refused(client: TestClient, api: Api) -> None:
     assert answer.json()["success"] is False
 
 
+@pytest.fixture
+def thread_loop() -> Iterator[None]:
+    """The event loop that Lambda's own thread has: Mangum makes one where there is none, and closes it never."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+@pytest.mark.usefixtures("thread_loop")
 def test_lambda_answers_an_api_gateway_event(app: FastAPI, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_lambda", lambda: Mangum(app, lifespan="off"))
 
