@@ -1,8 +1,9 @@
 """All measurements, one after the other: `make bench`."""
 
-from benchmarks import cold_import, host, local
+from benchmarks import api, cold_import, host, local
 
 if __name__ == "__main__":
     cold_import.main()
+    api.main()
     host.main()
     local.main()

@@ -7,7 +7,7 @@ Routes live in `functions/api/routes/<resource>.py`. Each module exposes one or 
   `/v1/namespaces/{namespace_id}`. A route asks for its namespace by a parameter of type `deps.ReadScope`,
   `deps.WriteScope` or `deps.DeleteScope`; which form was called is not the route's concern.
 
-Both are `APIRouter(route_class=deps.Route)`. Bodies derive from `deps.Body`; handlers are plain functions, run in the
+Both are `deps.Router`. Bodies derive from `deps.Body`; handlers are plain functions, run in the
 thread pool, and return `deps.Answer(json, status)`. Modules are mounted in the order of their names.
 """
 

@@ -1,16 +1,17 @@
 """What routes ask for: the stores, who calls, the namespace that is meant, paging, and strict bodies."""
 
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, MutableMapping, Sequence
 from typing import Annotated, Any, BinaryIO, TypeVar
 
 import orjson
-from fastapi import Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from core import access, idempotency
 from core.errors import InvalidRequest
@@ -78,6 +79,19 @@ class Route(APIRoute):
             return await answer(checked)
 
         return answer_checked
+
+
+class Router(APIRouter):
+    """A router of such routes, which are not tried for a path that lacks a word of the router's prefix."""
+
+    def __init__(self, prefix: str = "", tags: Sequence[str] = ()) -> None:
+        super().__init__(prefix=prefix, tags=list(tags), route_class=Route)
+        self._words = [f"/{part}" for part in prefix.split("/") if part and "{" not in part]
+
+    def matches(self, scope: MutableMapping[str, Any]) -> tuple[Match, MutableMapping[str, Any]]:
+        """Most routers are passed over so, for a tenth of the price of their routes' regular expressions."""
+        path = scope.get("path", "")
+        return super().matches(scope) if all(word in path for word in self._words) else (Match.NONE, {})
 
 
 class Answer(Response):

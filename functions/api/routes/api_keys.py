@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
 from pydantic import AwareDatetime, Field
 
 from core import access
@@ -14,9 +13,9 @@ from core.operations import OPERATIONS
 from core.organizations import ApiKey, change_key, create_key, list_keys, revoke_key, rotate_key
 from core.stores import Stores
 from core.tenancy import Principal
-from functions.api.deps import Admin, Answer, Body, Route, StoresOf, given
+from functions.api.deps import Admin, Answer, Body, Router, StoresOf, given
 
-router = APIRouter(prefix="/organizations/users/{user_email}/api-keys", tags=["api-keys"], route_class=Route)
+router = Router(prefix="/organizations/users/{user_email}/api-keys", tags=["api-keys"])
 Permission = Literal["read", "write", "delete", "admin"]
 Moment = Annotated[AwareDatetime, Field(strict=False)]
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 
 from core.batches import (
@@ -28,9 +28,9 @@ from core.retries import retry_batch
 from core.status import TaskStatus
 from core.stores import Stores
 from core.tenancy import Scope
-from functions.api.deps import Answer, Body, DeleteScope, OpenBody, ReadScope, Route, StoresOf, WriteScope
+from functions.api.deps import Answer, Body, DeleteScope, OpenBody, ReadScope, Router, StoresOf, WriteScope
 
-scoped = APIRouter(prefix="/buckets/{bucket_identifier}/batches", tags=["batches"], route_class=Route)
+scoped = Router(prefix="/buckets/{bucket_identifier}/batches", tags=["batches"])
 Status = Literal[
     "PENDING",
     "IN_PROGRESS",

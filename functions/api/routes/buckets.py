@@ -2,7 +2,6 @@
 
 from typing import Any, Literal
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.buckets import Bucket, Counts, change_bucket, counts_of, create_bucket, each_bucket, find_bucket, find_counted
@@ -13,7 +12,7 @@ from functions.api.deps import (
     Body,
     DeleteScope,
     ReadScope,
-    Route,
+    Router,
     StoresOf,
     WriteScope,
     either,
@@ -21,7 +20,7 @@ from functions.api.deps import (
 )
 from functions.api.listing import ListBody
 
-scoped = APIRouter(prefix="/buckets", tags=["buckets"], route_class=Route)
+scoped = Router(prefix="/buckets", tags=["buckets"])
 SEARCHED = ("bucket_name", "bucket_id", "description")
 FieldType = Literal[
     "string", "number", "integer", "float", "boolean", "object", "array", "date", "datetime",

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from core.batches import trigger_collection
@@ -25,7 +24,7 @@ from functions.api.deps import (
     DeleteScope,
     PagingOf,
     ReadScope,
-    Route,
+    Router,
     StoresOf,
     WriteScope,
     either,
@@ -34,7 +33,7 @@ from functions.api.deps import (
 from functions.api.listing import ListBody
 from functions.api.routes.buckets import Schema
 
-scoped = APIRouter(prefix="/collections", tags=["collections"], route_class=Route)
+scoped = Router(prefix="/collections", tags=["collections"])
 SEARCHED = ("collection_name", "collection_id", "description")
 Name = Annotated[str, Field(min_length=3, max_length=100)]
 

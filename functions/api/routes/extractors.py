@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from core.builtins import BUILTINS
 from core.deployments import Deployment, get_deployment, list_deployments
@@ -11,9 +11,9 @@ from core.extractors import Extractor, disabled_extractors, get_extractor, list_
 from core.status import DeploymentStatus
 from core.stores import Stores
 from core.tenancy import Scope
-from functions.api.deps import Answer, Caller, NamedScope, ReadScope, Route, StoresOf
+from functions.api.deps import Answer, Caller, NamedScope, ReadScope, Router, StoresOf
 
-router = APIRouter(tags=["extractors"], route_class=Route)
+router = Router(tags=["extractors"])
 
 
 @router.get("/namespaces/{namespace_id}/extractors")

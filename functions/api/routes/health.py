@@ -7,14 +7,13 @@ from time import perf_counter
 from typing import Any
 
 import httpx
-from fastapi import APIRouter
 
 from core.errors import StoreUnavailable
 from core.heartbeats import EVERY_S, silent_s
 from core.stores import Stores
-from functions.api.deps import Answer, Route, StoresOf
+from functions.api.deps import Answer, Router, StoresOf
 
-router = APIRouter(prefix="/health", tags=["health"], route_class=Route)
+router = Router(prefix="/health", tags=["health"])
 WAIT_S = 3.0
 SILENT_AT_MOST_S = 3 * EVERY_S
 

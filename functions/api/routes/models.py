@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import File, Form, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.models import (
@@ -30,13 +30,13 @@ from functions.api.deps import (
     OrganizationReader,
     OrganizationWriter,
     ReadScope,
-    Route,
+    Router,
     StoresOf,
     WriteScope,
     given,
 )
 
-router = APIRouter(tags=["models"], route_class=Route)
+router = Router(tags=["models"])
 Format = Literal["safetensors", "onnx", "pytorch", "huggingface"]
 NAMESPACE = "/namespaces/{namespace_id}/models"
 ITEM = {"model_id", "name", "version", "model_format", "framework", "task_type", "created_at", "updated_at"}

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from core import access
 from core.namespaces import (
@@ -26,7 +26,7 @@ from functions.api.deps import (
     OrganizationWriter,
     PagingOf,
     Reader,
-    Route,
+    Router,
     StoresOf,
     Writer,
     either,
@@ -34,7 +34,7 @@ from functions.api.deps import (
 )
 from functions.api.listing import ListBody
 
-router = APIRouter(prefix="/namespaces", tags=["namespaces"], route_class=Route)
+router = Router(prefix="/namespaces", tags=["namespaces"])
 SEARCHED = ("namespace_name", "namespace_id", "description")
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from core.batches import trigger_bucket
@@ -26,14 +26,14 @@ from functions.api.deps import (
     OpenBody,
     PagingOf,
     ReadScope,
-    Route,
+    Router,
     StoresOf,
     WriteScope,
 )
 from functions.api.listing import ListBody
 from functions.api.routes.buckets import FieldType
 
-scoped = APIRouter(prefix="/buckets/{bucket_identifier}/objects", tags=["objects"], route_class=Route)
+scoped = Router(prefix="/buckets/{bucket_identifier}/objects", tags=["objects"])
 URL_LIVES_S = 3600
 
 

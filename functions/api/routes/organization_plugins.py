@@ -2,8 +2,6 @@
 
 from typing import Any, Literal
 
-from fastapi import APIRouter
-
 from core.collections import Collection
 from core.namespaces import find_namespace
 from core.organization_plugins import delete_organization_plugin, deploy_if_served, disable, enable
@@ -19,13 +17,13 @@ from functions.api.deps import (
     OrganizationReader,
     OrganizationWriter,
     ReadScope,
-    Route,
+    Router,
     StoresOf,
     WriteScope,
 )
 from functions.api.routes.plugins import ConfirmUpload, CreateUpload, InspectorOf, document, listed, published
 
-router = APIRouter(tags=["organization-plugins"], route_class=Route)
+router = Router(tags=["organization-plugins"])
 
 
 class Enable(Body):

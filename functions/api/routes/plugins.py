@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, File, Form, Query, Request, UploadFile
+from fastapi import Depends, File, Form, Query, Request, UploadFile
 from pydantic import Field
 
 from core.deployments import (
@@ -21,9 +21,9 @@ from core.scans import scan_upload
 from core.status import DeploymentStatus
 from core.stores import Stores
 from core.tenancy import Scope
-from functions.api.deps import Answer, Body, DeleteScope, ReadScope, Route, StoresOf, WriteScope
+from functions.api.deps import Answer, Body, DeleteScope, ReadScope, Router, StoresOf, WriteScope
 
-router = APIRouter(prefix="/namespaces/{namespace_id}/plugins", tags=["plugins"], route_class=Route)
+router = Router(prefix="/namespaces/{namespace_id}/plugins", tags=["plugins"])
 MAX_ARCHIVE_BYTES = 500 * 1024 * 1024
 DOWNLOAD_S = 3600
 STATES = {

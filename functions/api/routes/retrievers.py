@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 
 from core.paging import Paging, page_of
@@ -23,7 +23,7 @@ from functions.api.deps import (
     DeleteScope,
     PagingOf,
     ReadScope,
-    Route,
+    Router,
     StoresOf,
     WriteScope,
     either,
@@ -31,7 +31,7 @@ from functions.api.deps import (
 )
 from functions.api.listing import ListBody, SortsBody
 
-scoped = APIRouter(prefix="/retrievers", tags=["retrievers"], route_class=Route)
+scoped = Router(prefix="/retrievers", tags=["retrievers"])
 SEARCHED = ("retriever_name", "retriever_id", "description")
 Visibility = Literal["private", "public", "marketplace"]
 Name = Annotated[str, Field(min_length=1)]

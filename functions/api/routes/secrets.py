@@ -2,13 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import Field, SecretStr
 
 from core.secrets import MAX_NAME, change_secret, create_secret, delete_secret, secret_names
-from functions.api.deps import Admin, Answer, Body, Route, StoresOf
+from functions.api.deps import Admin, Answer, Body, Router, StoresOf
 
-router = APIRouter(prefix="/organizations/secrets", tags=["secrets"], route_class=Route)
+router = Router(prefix="/organizations/secrets", tags=["secrets"])
 Value = Annotated[SecretStr, Field(min_length=1)]
 
 

@@ -2,8 +2,6 @@
 
 from typing import Literal
 
-from fastapi import APIRouter
-
 from core import conditions
 from core.batches import cancel_batch
 from core.conditions import Condition
@@ -12,10 +10,10 @@ from core.operations import allow
 from core.status import TaskStatus
 from core.tasks import Task, get_task, list_tasks, update_task
 from core.tenancy import Principal, Scope
-from functions.api.deps import Answer, Deleter, NamedScope, PagingOf, Reader, Route, StoresOf
+from functions.api.deps import Answer, Deleter, NamedScope, PagingOf, Reader, Router, StoresOf
 from functions.api.listing import ListBody
 
-scoped = APIRouter(prefix="/tasks", tags=["tasks"], route_class=Route)
+scoped = Router(prefix="/tasks", tags=["tasks"])
 
 
 Status = Literal[

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 
 from core.buckets import find_bucket
@@ -15,14 +15,14 @@ from functions.api.deps import (
     OpenBody,
     PagingOf,
     ReadScope,
-    Route,
+    Router,
     StoresOf,
     WriteScope,
     given,
 )
 from functions.api.listing import ListBody
 
-scoped = APIRouter(prefix="/buckets/{bucket_identifier}/uploads", tags=["uploads"], route_class=Route)
+scoped = Router(prefix="/buckets/{bucket_identifier}/uploads", tags=["uploads"])
 
 
 class CreateUpload(Body):
