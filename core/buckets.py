@@ -11,6 +11,7 @@ from core.expiring import Expiring
 from core.ids import new_id
 from core.names import check_name
 from core.noun import Noun
+from core.quotas import check_room
 from core.stores import Stores
 from core.stores.records import Body, Entry, Records
 from core.tenancy import Scope
@@ -50,6 +51,7 @@ def create_bucket(stores: Stores, scope: Scope, name: str, **fields: Any) -> Buc
         InvalidRequest: the schema or the unique key can't be used.
     """
     bucket = _checked(Bucket(bucket_id=new_id("bkt"), bucket_name=name, **fields))
+    check_room(stores, "buckets", scope.key("bucket"))
     try:
         stores.records.create_all([_entry(scope, bucket), _named(scope, bucket)])
     except AlreadyExists as error:

@@ -12,6 +12,7 @@ from core.extractors import Extractor, bucket_schema_of, resolve, vector_indexes
 from core.ids import new_id
 from core.names import check_name
 from core.noun import Noun
+from core.quotas import check_room
 from core.stores import Stores
 from core.stores.records import Body, Entry
 from core.tenancy import Scope
@@ -88,6 +89,7 @@ def create_collection(
         AlreadyExists: the name is taken.
     """
     check_name(name, "collection_name", "col")
+    check_room(stores, "collections", scope.key("collection"))
     buckets = _source_buckets(stores, scope, source)
     found = resolve(stores, scope, str(extractor["feature_extractor_name"]), str(extractor["version"]))
     _check_runs(found)

@@ -10,6 +10,7 @@ from core.expiring import Expiring
 from core.ids import new_id
 from core.names import check_name
 from core.noun import Noun
+from core.quotas import check_room
 from core.stores import Stores
 from core.stores.records import Body, Entry, Records
 from core.tenancy import Principal
@@ -37,6 +38,7 @@ def create_namespace(stores: Stores, principal: Principal, name: str, **fields: 
         AlreadyExists: the name is taken.
     """
     namespace = Namespace(namespace_id=new_id("ns"), namespace_name=_checked(name), **fields)
+    check_room(stores, "namespaces", principal.org_key("namespace"))
     try:
         stores.records.create_all([_entry(principal, namespace), _named(principal, namespace)])
     except AlreadyExists as error:

@@ -17,6 +17,7 @@ from core.errors import AlreadyExists, InvalidRequest, NotFound
 from core.ids import ordered_id
 from core.noun import Noun
 from core.paging import Paging, Selection, Source, listed
+from core.quotas import check_count
 from core.stores import Stores
 from core.stores.blobs import BlobRef
 from core.stores.records import Body, Entry, chunks
@@ -73,7 +74,15 @@ def create_object(
     Raises:
         AlreadyExists: the unique key is taken, and the policy is to insert.
         InvalidRequest: a property, a blob or a value does not fit the bucket's schema.
+        QuotaExceeded: the bucket holds as many objects as it may.
     """
+    _check_room(stores, scope, bucket, 1)
+    return _create(stores, scope, bucket, asked, policy)
+
+
+def _create(
+    stores: Stores, scope: Scope, bucket: Bucket, asked: Mapping[str, Any], policy: str | None = None
+) -> Object:
     made, files = _made(stores, scope, bucket, asked)
     policy = _policy(bucket, policy)
     claim = _claim(scope, bucket, made, bool(asked.get("skip_duplicates")))
@@ -96,9 +105,14 @@ def create_object(
 def create_objects(
     stores: Stores, scope: Scope, bucket: Bucket, asked: Sequence[Mapping[str, Any]]
 ) -> tuple[list[Object], list[Failure]]:
-    """All the objects that can be created, and for each other one the reason."""
+    """All the objects that can be created, and for each other one the reason.
+
+    Raises:
+        QuotaExceeded: the bucket may not hold so many more.
+    """
+    _check_room(stores, scope, bucket, len(asked))
     if bucket.unique_key or any(a.get("skip_duplicates") for a in asked):
-        return _one_by_one(asked, partial(create_object, stores, scope, bucket))
+        return _one_by_one(asked, partial(_create, stores, scope, bucket))
     made, failures = _one_by_one(asked, partial(_made, stores, scope, bucket))
     entries = [_entry(scope, thing) for thing, _ in made]
     with ThreadPoolExecutor(WRITERS) as pool:
@@ -107,6 +121,10 @@ def create_objects(
     objects = [thing for thing, _ in made]
     count(stores, scope, bucket.bucket_id, objects=len(objects), size_bytes=sum(o.size_bytes for o in objects))
     return objects, failures
+
+
+def _check_room(stores: Stores, scope: Scope, bucket: Bucket, adding: int) -> None:
+    check_count(stores, "objects", counts_of(stores, scope, bucket.bucket_id).objects, adding)
 
 
 def get_object(stores: Stores, scope: Scope, bucket_id: str, object_id: str) -> Object:

@@ -21,6 +21,7 @@ from core.errors import (
 )
 from core.ids import long_id, now
 from core.noun import Noun
+from core.quotas import check_room
 from core.scans import PluginUpload as PluginUpload
 from core.scans import ScanRecord as ScanRecord
 from core.scans import find_upload, get_scan, scan_upload
@@ -104,6 +105,7 @@ def create_upload(
 
     Raises:
         AlreadyExists: the plugin is published.
+        QuotaExceeded: there are as many plugins as there may be.
         InvalidManifest, InvalidRequest: the name or the version can't be used.
     """
     name, version = normalise_name(name), normalise_version(version)
@@ -111,6 +113,7 @@ def create_upload(
         raise InvalidRequest(f"{name!r} is a built-in extractor.", "Give the plugin another name.", "name")
     if stores.records.get(scope.key("plugin"), plugin_id(name, version)):
         raise _duplicate(name, version)
+    check_room(stores, "plugins", scope.key("plugin"))
     upload_id = long_id("plu")
     upload = PluginUpload(
         upload_id=upload_id,

@@ -3,6 +3,7 @@
 from core.errors import AlreadyExists, InvalidRequest, NotFound
 from core.names import check_name
 from core.noun import Noun
+from core.quotas import check_room
 from core.stores import Stores
 from core.stores.records import Entry
 from core.stores.secrets import Sealed
@@ -35,6 +36,7 @@ def create_secret(stores: Stores, principal: Principal, name: str, value: str) -
     )
     if stores.records.get(pk, name):
         raise taken
+    check_room(stores, "secrets", pk)
     secret = Secret(
         secret_name=name,
         sealed=stores.secrets.seal(principal.org_id, name, value),

@@ -2,6 +2,7 @@
 
 from core.errors import AlreadyExists, Conflict, NotFound
 from core.namespaces import Namespace, each_namespace
+from core.quotas import check_room
 from core.stores import Stores
 from core.stores.records import Body, Entry
 from core.tenancy import Principal, Scope
@@ -13,8 +14,11 @@ def share(stores: Stores, principal: Principal, scope: Scope, kind: str, id_: st
     Raises:
         AlreadyExists: the namespace has a thing of this id itself.
         NotFound: the organization's was deleted meanwhile.
+        QuotaExceeded: the namespace has as many as it may.
     """
     pk = scope.key(kind)
+    if stores.records.get(pk, id_) is None:
+        check_room(stores, f"{kind}s", pk)
     try:
         stores.records.create(Entry(pk, id_, body))
     except AlreadyExists as error:
