@@ -1,0 +1,221 @@
+"""Many clients at once, on real stores: nothing is lost, done twice, skipped on a page, or let in by a changed URL."""
+
+import asyncio
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import botocore.auth
+import httpx
+import pytest
+import uvicorn
+
+from core.organizations import create_organization
+from core.stores import Stores
+from functions.api.app import create_app
+
+pytestmark = pytest.mark.slow
+
+CLIENTS = 64
+FIELDS = {f"field_{n}": {"type": "string"} for n in range(CLIENTS)}
+SCHEMA = {"properties": {"text": {"type": "text"}, **FIELDS}}
+OBJECT = {"blobs": [{"property": "text", "type": "text", "data": "rain"}]}
+numbers = itertools.count(1)
+
+
+class Api:
+    """A caller in a namespace of its own."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self.client = client
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
+        return self.client.request(method, path, json=body, headers=headers)
+
+    def ok(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self.call(method, path, body)
+        assert answer.status_code < 300, answer.text
+        return answer.json() if answer.content else None
+
+
+@pytest.fixture(scope="module")
+def api(module_stores: Stores) -> Iterator[Api]:
+    """The control API behind a socket, over the emulator."""
+    app = create_app(module_stores)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    _, key = create_organization(module_stores, "acme", "admin@localhost")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=partial(asyncio.run, server.serve([listener])), daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        limits = httpx.Limits(max_connections=CLIENTS)
+        headers = {"Authorization": f"Bearer {key}", "X-Namespace": "demo"}
+        with httpx.Client(base_url=address, headers=headers, limits=limits, timeout=120) as client:
+            made = Api(client)
+            made.ok("POST", "/v1/namespaces", {"namespace_name": "demo"})
+            yield made
+        server.should_exit = True
+        thread.join(timeout=10)
+
+
+@pytest.fixture
+def bucket(api: Api) -> str:
+    """An empty bucket."""
+    made = api.ok("POST", "/v1/buckets", {"bucket_name": f"docs-{next(numbers)}", "bucket_schema": SCHEMA})
+    return str(made["bucket_id"])
+
+
+def at_once(call: Any, inputs: Any) -> list[Any]:
+    """What the calls give, all of which begin together."""
+    inputs = list(inputs)
+    barrier = threading.Barrier(len(inputs))
+
+    def begin(item: Any) -> Any:
+        barrier.wait(30)
+        return call(item)
+
+    with ThreadPoolExecutor(len(inputs)) as pool:
+        return list(pool.map(begin, inputs))
+
+
+def test_no_update_is_lost_when_clients_change_one_record_at_once(api: Api, bucket: str) -> None:
+    base = f"/v1/buckets/{bucket}/objects"
+    made = api.ok("POST", base, OBJECT)["object_id"]
+
+    answers = at_once(lambda n: api.call("PATCH", f"{base}/{made}", {f"field_{n}": f"value {n}"}), range(CLIENTS))
+
+    assert {a.status_code for a in answers} == {200}, answers[0].text
+    whole = api.ok("GET", f"{base}/{made}")
+    found = {**whole, **(whole.get("metadata") or {})}
+    assert {name: found.get(name) for name in FIELDS} == {f"field_{n}": f"value {n}" for n in range(CLIENTS)}
+
+
+def test_a_name_is_given_once_and_every_object_is_counted(api: Api, bucket: str) -> None:
+    name = f"wanted-{next(numbers)}"
+
+    names = at_once(lambda _: api.call("POST", "/v1/buckets", {"bucket_name": name}), range(CLIENTS))
+    objects = at_once(lambda _: api.call("POST", f"/v1/buckets/{bucket}/objects", OBJECT), range(CLIENTS))
+
+    assert sorted(a.status_code for a in names) == [200] + [409] * (CLIENTS - 1)
+    assert {a.status_code for a in objects} == {200}
+    assert api.ok("GET", f"/v1/buckets/{bucket}")["object_count"] == CLIENTS
+
+
+def test_an_idempotency_key_is_used_once_by_all(api: Api, bucket: str) -> None:
+    path, key = f"/v1/buckets/{bucket}/objects", {"Idempotency-Key": "one"}
+
+    answers = at_once(lambda _: api.call("POST", path, OBJECT, **key), range(CLIENTS))
+
+    assert {a.status_code for a in answers} <= {200, 409}
+    assert len({a.json()["object_id"] for a in answers if a.status_code == 200}) == 1
+    assert api.ok("GET", f"/v1/buckets/{bucket}")["object_count"] == 1
+
+
+def test_pages_hold_what_stays_once_while_others_come_and_go(api: Api, bucket: str) -> None:
+    base = f"/v1/buckets/{bucket}/objects"
+    made = api.ok("POST", f"{base}/batch", {"objects": [OBJECT] * 120})["succeeded"]
+    ids = [o["object_id"] for o in made]
+    stays, goes = set(ids[::2]), ids[1::2]
+    ended = threading.Event()
+
+    def change() -> None:
+        for object_id in goes:
+            api.ok("DELETE", f"{base}/{object_id}")
+            api.ok("POST", base, OBJECT)
+            if ended.is_set():
+                return
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = api.ok("POST", f"{base}/list", {"limit": 7} | ({"cursor": cursor} if cursor else {}))
+        seen += [o["object_id"] for o in page["results"]]
+        cursor = page["pagination"]["next_cursor"]
+        if cursor is None:
+            break
+    ended.set()
+    thread.join()
+
+    assert len(seen) == len(set(seen))
+    assert stays <= set(seen)
+
+
+def presigned(api: Api, bucket: str, **asked: Any) -> Any:
+    """A new upload."""
+    body = {"filename": f"{next(numbers)}.txt", "content_type": "text/plain", "blob_property": "text"}
+    return api.ok("POST", f"/v1/buckets/{bucket}/uploads", body | asked)
+
+
+def changed(url: str, path: str | None = None, **query: str) -> str:
+    """The URL with another path, or other values in its query."""
+    parts = urlsplit(url)
+    given = dict(parse_qsl(parts.query)) | query
+    return urlunsplit(parts._replace(path=path or parts.path, query=urlencode(given)))
+
+
+TAMPERED = {
+    "another key": lambda url: changed(url, path=f"{urlsplit(url).path}-2"),
+    "another namespace": lambda url: changed(url, path=urlsplit(url).path.replace("/ns_", "/ns_0")),
+    "another signature": lambda url: changed(url, **{"X-Amz-Signature": "0" * 64}),
+    "a longer life": lambda url: changed(url, **{"X-Amz-Expires": "604800"}),
+    "another day": lambda url: changed(url, **{"X-Amz-Date": "20200101T000000Z"}),
+    "another signer": lambda url: changed(url, **{"X-Amz-Credential": "other/20260101/us-east-1/s3/aws4_request"}),
+    "headers left out": lambda url: changed(url, **{"X-Amz-SignedHeaders": ""}),
+}
+
+
+@pytest.mark.parametrize("how", TAMPERED)
+def test_tampered_url_takes_nothing(api: Api, bucket: str, module_stores: Stores, how: str) -> None:
+    upload = presigned(api, bucket)
+    object_bucket = module_stores.settings.object_bucket
+    before = [info.ref.key for info in module_stores.blobs.each(object_bucket, "")]
+
+    answer = httpx.put(TAMPERED[how](upload["presigned_url"]), content=b"rain", headers={"Content-Type": "text/plain"})
+
+    assert 400 <= answer.status_code < 500, answer.text
+    assert [info.ref.key for info in module_stores.blobs.each(object_bucket, "")] == before
+    confirm = api.call("POST", f"/v1/buckets/{bucket}/uploads/{upload['upload_id']}/confirm", {})
+    assert confirm.status_code == 400
+
+
+def test_url_of_a_slow_clock_is_expired(api: Api, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = botocore.auth.get_current_datetime
+    with monkeypatch.context() as patch:
+        patch.setattr(botocore.auth, "get_current_datetime", lambda *a, **k: earlier(real, *a, **k))
+        upload = presigned(api, bucket, presigned_url_expiration=60)
+
+    answer = httpx.put(upload["presigned_url"], content=b"rain", headers={"Content-Type": "text/plain"})
+
+    assert answer.status_code == 403
+    assert "expired" in answer.text
+
+
+def earlier(clock: Any, *arguments: Any, **named: Any) -> datetime:
+    """Two hours before the time of `clock`."""
+    told: datetime = clock(*arguments, **named)
+    return told - timedelta(hours=2)
+
+
+def test_replayed_confirmation_changes_nothing(api: Api, bucket: str) -> None:
+    upload = presigned(api, bucket)
+    headers = {"Content-Type": "text/plain"}
+    httpx.put(upload["presigned_url"], content=b"rain", headers=headers).raise_for_status()
+    path = f"/v1/buckets/{bucket}/uploads/{upload['upload_id']}/confirm"
+
+    answers = at_once(lambda _: api.call("POST", path, {}), range(8))
+
+    assert {a.status_code for a in answers} == {200}, [a.text for a in answers]
+    assert len({a.json()["object_id"] for a in answers}) == 1
+    assert api.ok("GET", f"/v1/buckets/{bucket}")["object_count"] == 1
