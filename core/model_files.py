@@ -7,6 +7,7 @@ is read opcode by opcode: every name in it must be one that rebuilding tensors n
 import math
 import pickletools
 import tarfile
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ MAX_ENTRIES = 1_000
 MAX_UNPACKED_BYTES = 20 * 1024**3
 MAX_RATIO = 100
 CHUNK = 1024 * 1024
+IN_MEMORY_BYTES = 16 * 1024 * 1024
 WIDTHS = {"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4} | {
     **dict.fromkeys(("F16", "BF16", "I16", "U16"), 2),
     **dict.fromkeys(("I8", "U8", "BOOL", "F8_E4M3", "F8_E5M2"), 1),
@@ -79,14 +81,13 @@ def check_model(file: IO[bytes], size: int, model_format: str) -> str:
         InvalidModel: it is something else, or could carry code.
     """
     archive = _archive_ending(file)
-    if model_format == "pytorch":
+    if model_format == "pytorch" and archive != ".tar.gz" and (archive is None or _is_torch(file)):
         _check_torch(file)
         return ".pt"
-    check = CHECKS.get(model_format)
     if archive is None:
-        if check is None:
+        if model_format == "huggingface":
             raise _invalid("A Hugging Face model is a folder.", "Upload it as .zip or .tar.gz.")
-        check(Content("", file, size))
+        CHECKS[model_format](Content("", file, size))
         return f".{model_format}"
     try:
         _check_archive(_entries(file, size, archive), model_format)
@@ -108,17 +109,18 @@ def _check_archive(entries: Iterator[Content], model_format: str) -> None:
     for content in entries:
         ending = PurePosixPath(content.name).suffix.lower()
         names.add(PurePosixPath(content.name).name)
-        if ending in (".safetensors", ".onnx") and model_format in (ending[1:], "huggingface"):
-            CHECKS[ending[1:]](content)
+        kind = WEIGHTS.get(ending)
+        if kind and model_format in (kind, "huggingface"):
+            CHECKS[kind](content)
             weights += 1
         elif ending not in HARMLESS:
             raise _invalid(
                 f"{content.name} is no file of a {model_format} model.",
-                "Leave it out; weights are .safetensors or .onnx files, and code belongs in a plugin.",
+                f"Leave it out; weights are files in {', '.join(WEIGHTS)}, and code belongs in a plugin.",
                 content.name,
             )
     if not weights:
-        raise _invalid(f"The archive holds no weights for {model_format}.", "Add a .safetensors or .onnx file.")
+        raise _invalid(f"The archive holds no weights for {model_format}.", f"Add a file in {', '.join(WEIGHTS)}.")
     if model_format == "huggingface" and "config.json" not in names:
         raise _invalid("The archive holds no config.json.", "Pack the folder that save_pretrained wrote.")
 
@@ -229,6 +231,24 @@ def _check_onnx(content: Content) -> None:
         raise _not_onnx(content)
 
 
+def _is_torch(file: IO[bytes]) -> bool:
+    """Whether the zip is what torch.save writes, rather than an archive of such files."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return any(name.endswith(".pkl") for name in archive.namelist())
+    except DAMAGED:
+        return True
+    finally:
+        file.seek(0)
+
+
+def _check_packed_torch(content: Content) -> None:
+    with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as file:
+        while chunk := content.file.read(CHUNK):
+            file.write(chunk)
+        _check_torch(file)
+
+
 def _check_torch(file: IO[bytes]) -> None:
     """What torch.save writes: a zip with one data.pkl of harmless names, and raw storages."""
     save = "Save a state_dict with torch.save, or better as safetensors."
@@ -313,4 +333,9 @@ def _invalid(problem: str, fix: str, entry: str = "") -> InvalidModel:
     return InvalidModel(problem, fix, entry)
 
 
-CHECKS: dict[str, Callable[[Content], None]] = {"safetensors": _check_safetensors, "onnx": _check_onnx}
+CHECKS: dict[str, Callable[[Content], None]] = {
+    "safetensors": _check_safetensors,
+    "onnx": _check_onnx,
+    "pytorch": _check_packed_torch,
+}
+WEIGHTS = {".safetensors": "safetensors", ".onnx": "onnx", ".pt": "pytorch", ".pth": "pytorch", ".bin": "pytorch"}

@@ -67,7 +67,11 @@ def test_state_dict_of_torch_passes() -> None:
     torch = pytest.importorskip("torch", reason="needs torch")
     layer = torch.nn.Linear(3, 2)
 
-    assert checked(saved(layer.state_dict()), "pytorch") == ".pt"
+    data = saved(layer.state_dict())
+
+    assert checked(data, "pytorch") == ".pt"
+    assert checked(tarred({"m/model.pt": data}), "pytorch") == ".tar.gz"
+    assert checked(zipped({"pytorch_model.bin": data, "config.json": b"{}"}), "huggingface") == ".zip"
 
 
 def test_pickle_that_runs_something_is_refused_by_the_name_it_runs() -> None:
@@ -79,6 +83,8 @@ def test_pickle_that_runs_something_is_refused_by_the_name_it_runs() -> None:
 
     with pytest.raises(InvalidModel, match=r"__builtin__\.eval|builtins\.eval"):
         checked(archive, "pytorch")
+    with pytest.raises(InvalidModel, match="refers to"):
+        checked(tarred({"pytorch_model.bin": archive, "config.json": b"{}"}), "huggingface")
     with pytest.raises(InvalidModel, match="refers to"):
         checked(zipped({"m/data.pkl": pickle.dumps(Evil(), protocol=4)}), "pytorch")
 
