@@ -1,13 +1,16 @@
 """Deleting what holds a lot: gone from every answer at once, and from every store once the job has run."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from batch.service import Engine, Service
 from core.ids import new_id
 from core.removal import finish_removal
 from core.stores import Stores
 from core.stores.blobs import BlobRef
+from core.stores.queues import Message
 from core.stores.records import Entry
 from tests.unit.api.conftest import Api
 
@@ -115,3 +118,22 @@ def test_more_than_one_round_of_records_and_files_goes(
     finish_removal(moto_stores, jobs.pop())
 
     assert [i for i in items(moto_stores) if bucket_id in i["pk"]["S"]] == []
+
+
+def test_batch_service_does_the_job(api: Api, moto_stores: Stores, jobs: list[dict[str, Any]]) -> None:
+    filled(api)
+    deleted = api.ok("DELETE", "/v1/buckets/docs")
+    service = Service(Engine(moto_stores, Mock(), Mock()))  # neither Lance nor Dask has a part in it
+
+    service._handle(Message(moto_stores.settings.jobs_queue, jobs.pop(), "receipt", 1))
+
+    assert api.ok("GET", f"/v1/tasks/{deleted['task_id']}")["status"] == "COMPLETED"
+    assert files(moto_stores) == []
+
+
+def test_deletion_can_not_be_called_back(api: Api, jobs: list[dict[str, Any]]) -> None:
+    filled(api)
+    task_id = api.ok("DELETE", "/v1/buckets/docs")["task_id"]
+
+    assert "deletion" in api.fails(400, "DELETE", f"/v1/tasks/{task_id}")
+    assert len(jobs) == 1
