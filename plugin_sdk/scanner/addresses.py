@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from functools import lru_cache
 from urllib.parse import unquote
 
 URL = re.compile(r"(?:\b[a-z][a-z0-9+.-]{0,20}:)?[/\\]{2,}([^\s/\\?#'\"<>]{0,300})", re.IGNORECASE)
@@ -29,6 +30,7 @@ METADATA = {
 DOTS = str.maketrans({"。": ".", "．": ".", "｡": "."})
 
 
+@lru_cache(maxsize=20_000)
 def forbidden_address(text: str) -> str | None:
     """The first address in a text that a plugin may not call, as it is written there; None without one."""
     if "unix" in text or ".sock" in text or "ipc:" in text or "npipe" in text:

@@ -163,7 +163,7 @@ def canonical(path: str) -> tuple[str, ...]:
 
 
 def _shown(parts: tuple[str, ...]) -> str:
-    return ".".join(parts).replace("()", "").replace("[]", "")
+    return ".".join(parts).replace("()", "").replace("[]", "").replace(".?", "")
 
 
 def _builtin(parts: tuple[str, ...]) -> Verdict | None:

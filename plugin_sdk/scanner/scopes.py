@@ -10,7 +10,7 @@ from typing import Any
 Value = tuple[str, Any]
 """What an expression may be: ("lib", dotted path) for anything that comes from outside the plugin, ("mod", name),
 ("def", scope), ("cls", scope), ("obj", scope) for its own modules, functions, classes and instances, ("txt", text),
-("box", values) for a container of values."""
+("box", values) for a container of values, ("any", "") beside what a variable holds that may hold almost anything."""
 
 EVAL, SINK = 0, 1
 
@@ -18,12 +18,26 @@ EVAL, SINK = 0, 1
 class Var:
     """Everything that may be bound to one name, and the units to look at again when that grows."""
 
-    __slots__ = ("readers", "texts", "values")
+    __slots__ = ("joined", "readers", "seen", "values", "wide")
 
     def __init__(self) -> None:
-        self.texts = 0
-        self.values: set[Value] = set()
-        self.readers: set[Unit] = set()
+        self.values: frozenset[Value] = frozenset()
+        self.seen: set[Value] = set()
+        """Everything that was ever written, before it was put in wider terms."""
+        self.readers: dict[Unit, None] = {}
+        self.wide: set[str] = set()
+        """Kinds of values that became too many to be told apart."""
+        self.joined: Var | None = None
+
+    def root(self) -> "Var":
+        """The variable that this one was joined with, or itself."""
+        if self.joined is None:
+            return self
+        end = self.joined
+        while end.joined is not None:
+            end = end.joined
+        self.joined = end
+        return end
 
 
 @dataclass(eq=False, slots=True)

@@ -30,16 +30,24 @@ class Calls(Objects):
             self._construct(what, arguments, keywords, spread)
             return {self.instance(what)}
         if kind == "obj":
-            return self._call_method(what, "__call__", arguments, keywords, spread)
+            return self._call_attribute("__call__", arguments, keywords, spread) if what in self._callable else set()
         if kind == "box":
             return set(what) | {function}
         return set()
 
-    def _construct(self, scope: Scope, arguments: list[Values], keywords: dict[str, Values], spread: bool) -> None:
-        if scope is self._plain_class:  # it may stand for any plain class
-            for kind, function in tuple(self.read(self.attribute("__init__"))):
+    def _call_anything(self, arguments: list[Values]) -> Values:
+        """Call what may be anything: whatever the plugin defines may get the arguments."""
+        for name in ("__init__", "__new__", "__post_init__", "__call__"):
+            for kind, function in self.read(self.attribute(name)):
                 if kind == "def":
-                    self._bind(function, arguments, keywords, spread)
+                    self._hub(function)
+        for values in arguments:
+            self.write(self._anything, (value for value in values if value[0] != "txt"))
+        return self.read(self._anything)
+
+    def _construct(self, scope: Scope, arguments: list[Values], keywords: dict[str, Values], spread: bool) -> None:
+        if scope not in self.families:  # it stands for any class of a family
+            self._call_attribute("__init__", arguments, keywords, spread)
         if "__init__" not in scope.names:  # a dataclass or model: arguments become attributes
             for name, values in keywords.items():
                 self.write(self.attribute(name), values)
@@ -56,6 +64,17 @@ class Calls(Objects):
                 if kind == "cls" and other is not scope and isinstance(other.node, ast.ClassDef):
                     names += _annotated(other.node)
         return names + (_annotated(scope.node) if isinstance(scope.node, ast.ClassDef) else [])
+
+    def _call_attribute(
+        self, name: str, arguments: list[Values], keywords: dict[str, Values], spread: bool
+    ) -> set[Value]:
+        """Call every function that the plugin stores under a name."""
+        found: set[Value] = set()
+        for kind, function in tuple(self.read(self.attribute(name))):
+            if kind == "def":
+                self._bind(function, arguments, keywords, spread)
+                found |= self.read(function.result)
+        return found
 
     def _call_method(
         self, scope: Scope, name: str, arguments: list[Values], keywords: dict[str, Values], spread: bool
@@ -91,9 +110,9 @@ class Calls(Objects):
             )
             for target in targets:
                 self.write(function.names[target], values)
-        if shift and arguments:  # called through its class, a method gets its first argument as `self`
+        if (shift or function.kind == "hub") and arguments:  # called through its class, its first argument is `self`
             modules = [value for value in arguments[0] if value[0] == "lib" and "." not in value[1]]
-            self.write(function.names[names[0]], modules)
+            self.write(function.names[names[0] if shift else "self"], modules)
         for name, values in keywords.items():
             if name == "**":
                 for target in everything:
@@ -101,7 +120,7 @@ class Calls(Objects):
             elif name in names:
                 self.write(function.names[name], values)
             elif function.star_params:
-                self.write(function.names[function.star_params[-1]], boxed(values))
+                self.write(function.names[function.star_params[-1]], values | boxed(values))
 
     def _callbacks(self, arguments: list[Values], keywords: dict[str, Values], functions: Values) -> None:
         """Own functions handed to somebody may be called with what is handed over beside them."""

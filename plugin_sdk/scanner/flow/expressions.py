@@ -6,7 +6,7 @@ from typing import Any
 from plugin_sdk.scanner.flow.calls import Calls
 from plugin_sdk.scanner.flow.objects import ADDERS
 from plugin_sdk.scanner.flow.texts import MAX_TEXT, joined, percent, text_method
-from plugin_sdk.scanner.flow.values import NOTHING, Values, boxed
+from plugin_sdk.scanner.flow.values import ANYTHING, NOTHING, Values, boxed
 from plugin_sdk.scanner.scopes import Scope, Value
 from plugin_sdk.scanner.tables import words
 
@@ -120,8 +120,11 @@ class Expressions(Calls):
         keywords = {keyword.arg or "**": self.of(keyword.value) for keyword in node.keywords}
         spread = any(isinstance(argument, ast.Starred) for argument in node.args)
         found: set[Value] = set()
-        for function in functions:
-            found |= self._call(function, arguments, keywords, spread)
+        if ANYTHING in functions:
+            found |= self._call_anything([*arguments, *keywords.values()])
+        else:
+            for function in functions:
+                found |= self._call(function, arguments, keywords, spread)
         if isinstance(node.func, ast.Attribute):
             base = self.of(node.func.value)
             if any(value[0] == "txt" for value in base):

@@ -8,18 +8,11 @@ import time
 from collections.abc import Iterable
 
 from plugin_sdk.scanner.flatten import Flattener
+from plugin_sdk.scanner.flow.families import families, shared_names
 from plugin_sdk.scanner.flow.stores import Stores
 from plugin_sdk.scanner.scopes import EVAL, SINK, Module, Scope, Unit
-from plugin_sdk.scanner.tables import words
 
 DEADLINE_S = 3.0
-
-PLAIN_BASES = words(
-    """
-    object ABC BaseModel Exception ValueError RuntimeError TypeError KeyError Enum IntEnum StrEnum Protocol NamedTuple
-    TypedDict str int float dict list tuple Generic RootModel BaseSettings UserDict UserList Flag IntFlag
-    """
-)
 
 
 class TooTangled(Exception):
@@ -45,7 +38,9 @@ class Flow(Stores):
         for module in self.modules.values():
             for scope in self._classes(module):
                 self._special_names |= {name for name in scope.names if name.startswith("__")}
-        self._find_plain()
+        self.families = families([scope for module in self.modules.values() for scope in self._classes(module)])
+        self.shared = shared_names(self.families)
+        self._callable = {family for scope, family in self.families.items() if "__call__" in scope.names}
         deadline = time.thread_time() + DEADLINE_S
         left = 20_000 + budget * sum(len(unit.ops) for unit in self._queue)
         while self._queue:
@@ -68,6 +63,8 @@ class Flow(Stores):
                 self.values[node] = self._evaluate(node, scope, extra)
             else:
                 self._sink(node, scope, extra)
+        if self._joins:
+            self.join()
 
     @staticmethod
     def _classes(module: Module) -> Iterable[Scope]:
@@ -75,25 +72,3 @@ class Flow(Stores):
             for kind, spec, _, _ in unit.ops:
                 if kind == SINK and spec[0] == "own" and spec[1] == "cls":
                     yield spec[2]
-
-    def _find_plain(self) -> None:
-        classes = [scope for module in self.modules.values() for scope in self._classes(module)]
-        names = {scope.node.name for scope in classes if isinstance(scope.node, ast.ClassDef)}
-        rest = classes
-        while True:
-            special = {scope.node.name for scope in rest if not self._is_plain(scope, names)}  # type: ignore[attr-defined]
-            if not special & names:
-                break
-            names -= special
-        self.plain = {scope for scope in classes if self._is_plain(scope, names)}
-        if self.plain:
-            module = next(iter(self.modules.values()))
-            self._plain_class = Scope("class", None, module, ast.Pass())
-
-    @staticmethod
-    def _is_plain(scope: Scope, names: set[str]) -> bool:
-        bases = [base.value if isinstance(base, ast.Subscript) else base for base in scope.bases]
-        known = names | PLAIN_BASES
-        return "__call__" not in scope.names and all(
-            (base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")) in known for base in bases
-        )

@@ -1,11 +1,21 @@
 """Variables and attributes: what was written to them, and who must look again when that grows."""
 
 import ast
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 
-from plugin_sdk.scanner.flow.texts import MAX_TEXTS
-from plugin_sdk.scanner.flow.values import DULL, MAX_VALUES, NOTHING, Values
+from plugin_sdk.scanner.flow.values import (
+    ANYTHING,
+    CAPS,
+    DULL,
+    MAX_KEPT,
+    MAX_TEXTS,
+    MAX_TOTAL,
+    NOTHING,
+    Values,
+    is_method,
+)
+from plugin_sdk.scanner.flow.widening import kept, widened
 from plugin_sdk.scanner.scopes import Module, Scope, Unit, Value, Var
 
 
@@ -25,60 +35,41 @@ class Memory:
         self._stored: set[str] = set()
         self._special_names: set[str] = set()
         """Dunders that the plugin's classes define."""
-        self.plain: set[Scope] = set()
-        """Classes whose instances need not be told apart: nothing from a library's class, and not callable."""
-        self._plain_class: Scope | None = None
+        self.families: dict[Scope, Scope] = {}
+        """Each of the plugin's classes with the scope that stands for all instances of its family."""
+        self.shared: dict[Scope, set[str]] = {}
+        """The names that every class of a family defines itself."""
+        self._callable: set[Scope] = set()
+        """Families whose instances may be called."""
+        self.harmless_texts: set[tuple[str, str, Scope]] = set()
+        """Texts that were judged as code in a scope, and are none or do no harm."""
         self.sent = Var()
         self.raised = Var()
         self._unit = Unit()
         self._queue: deque[Unit] = deque()
+        self._any_function = Scope(
+            "hub", None, Module("", "", False, ast.Module([], [])), ast.Pass(), star_params=["*"]
+        )
+        """Stands for all functions that are too many to be told apart."""
+        self._hubbed: set[Scope] = set()
+        self._anything = Var()
+        """Stands for all variables that may hold almost anything."""
+        self._anything.wide = set(CAPS)
+        self._anything.values = frozenset({ANYTHING})
+        self._any_function.names.update({"*": self._anything, "self": self._anything})
+        self._any_function.result = self._anything
+        self._joins: deque[tuple[Var, Var]] = deque()
+        """Variables that are to become one."""
         self._settled = False
 
     def of(self, node: ast.AST | None) -> Values:
         return self.values.get(node, NOTHING) if node is not None else NOTHING
 
-    def read(self, var: Var) -> set[Value]:
+    def read(self, var: Var) -> Values:
+        var = var.root()
         if not self._settled:
-            var.readers.add(self._unit)
+            var.readers[self._unit] = None
         return var.values
-
-    def write(self, var: Var, values: Iterable[Value]) -> None:
-        changed = False
-        for value in values:
-            if value in var.values or value in DULL:
-                continue
-            if value[0] == "box":
-                old = next((what for kind, what in var.values if kind == "box"), NOTHING)
-                merged = self._merged(old, value[1])
-                if merged != old:
-                    var.values.discard(("box", old))
-                    var.values.add(("box", merged))
-                    changed = True
-                continue
-            if value[0] == "txt":
-                if var.texts >= MAX_TEXTS:
-                    continue
-                var.texts += 1
-            if len(var.values) >= MAX_VALUES and value[0] == "lib" and "(" in value[1]:
-                continue
-            if len(var.values) < MAX_VALUES * 4:
-                var.values.add(value)
-                changed = True
-        if changed:
-            for unit in var.readers:
-                if not unit.queued:
-                    unit.queued = True
-                    self._queue.append(unit)
-
-    @staticmethod
-    def _merged(old: Values, new: Values) -> Values:
-        """One container for all that a variable may hold, so that their number stays bounded."""
-        added = new - old - DULL
-        if len(old) + len(added) > MAX_VALUES:
-            added = frozenset(
-                value for value in added if value[0] != "txt" and not (value[0] == "lib" and "(" in value[1])
-            )
-        return old | added if len(old) <= MAX_VALUES * 4 else old
 
     def attribute(self, name: str) -> Var:
         var = self.attributes.get(name)
@@ -88,6 +79,103 @@ class Memory:
 
     def instance(self, scope: Scope) -> Value:
         """An instance of one of the plugin's classes."""
-        if scope in self.plain and self._plain_class is not None:
-            return ("obj", self._plain_class)
-        return ("obj", scope)
+        return ("obj", self.families.get(scope, scope))
+
+    # writing
+
+    def write(self, var: Var, values: Iterable[Value]) -> None:
+        """Add what is not there yet; a kind of which there is too much is kept in wider terms."""
+        var = var.root()
+        fresh = frozenset(values) - var.seen
+        if not fresh:
+            return
+        var.seen |= fresh
+        if "txt" in var.wide:
+            fresh = self._fewer_texts(fresh, var.values)
+        loose = {form for value in fresh if value[0] != "box" and (form := self._form(var, value)) is not None}
+        inside = frozenset().union(*(what for kind, what in fresh if kind == "box"))
+        merged = self._widen(var, var.values | loose)
+        if inside:
+            merged = self._with_box(var, merged, inside)
+        if merged != var.values:
+            var.values = merged
+            if (len(merged) > MAX_TOTAL or ANYTHING in merged) and var is not self._anything:
+                self._joins.append((var, self._anything))
+            self._look_again(var)
+
+    @staticmethod
+    def _fewer_texts(fresh: Values, known: Values) -> Values:
+        """Without texts, once a variable has held more of them than are told apart."""
+        room = MAX_TEXTS - sum(kind == "txt" for kind, _ in known)
+        texts = sorted(what for kind, what in fresh if kind == "txt")
+        return fresh - {("txt", text) for text in texts[max(room, 0) :]}
+
+    def _form(self, var: Var, value: Value) -> Value | None:
+        """The value as the variable keeps it; None for what need not be kept."""
+        if value in DULL:
+            return None
+        if value[0] in var.wide:
+            return self._wide(value)
+        return kept(value)
+
+    def _wide(self, value: Value) -> Value | None:
+        kind, what = value
+        if kind == "def":
+            return ("def", self._hub(what))
+        if kind == "cls":
+            return ("cls", self.families.get(what, what))
+        return widened(value)
+
+    def _widen(self, var: Var, values: Values) -> Values:
+        """The values with every kind in wider terms of which there are too many."""
+        if len(values) <= MAX_KEPT:
+            return values
+        counts = Counter(kind for kind, _ in values)
+        over = {kind for kind, count in counts.items() if count > CAPS.get(kind, MAX_TOTAL)} - var.wide
+        if over:
+            var.wide |= over
+            forms = {self._wide(value) if value[0] in over else value for value in values}
+            values = frozenset(form for form in forms if form is not None)
+        return values
+
+    def _with_box(self, var: Var, values: Values, new: Values) -> Values:
+        """One container for all that a variable may hold, so that their number stays bounded."""
+        old: Values = next((what for kind, what in values if kind == "box"), NOTHING)
+        fresh = new - old
+        if "txt" in var.wide:
+            fresh = self._fewer_texts(fresh, old)
+        forms = {form for value in fresh if (form := self._form(var, value)) is not None}
+        merged = self._widen(var, old | forms)
+        return values if merged == old else (values - {("box", old)}) | {("box", merged)}
+
+    def _look_again(self, var: Var) -> None:
+        for unit in var.readers:
+            if not unit.queued:
+                unit.queued = True
+                self._queue.append(unit)
+
+    # joining
+
+    def _hub(self, function: Scope) -> Scope:
+        """One function for all that are too many to be told apart: arguments for one are arguments for each."""
+        hub = self._any_function
+        if function is not hub and function not in self._hubbed:
+            self._hubbed.add(function)
+            shift = is_method(function)
+            for position, name in enumerate([*function.params, *function.star_params]):
+                self._joins.append((function.names[name], hub.names["self" if shift and not position else "*"]))
+            self._joins.append((function.result, hub.result))
+        return hub
+
+    def join(self) -> None:
+        """Make one variable of each pair that is waiting for it."""
+        while self._joins:
+            var, other = (each.root() for each in self._joins.popleft())
+            if var is not other:
+                var.joined = other
+                other.readers.update(var.readers)
+                self.write(other, var.values)
+                other.seen |= var.seen
+                if other.values != var.values:
+                    self._look_again(var)
+                var.readers, var.seen, var.values = {}, set(), NOTHING

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from plugin_sdk.scanner.flow.names import Names
 from plugin_sdk.scanner.flow.paths import LISTED, REACHABLE, item_path, member_path
-from plugin_sdk.scanner.flow.values import NOTHING, Values, is_method
+from plugin_sdk.scanner.flow.values import ANYTHING, NOTHING, Values, is_method
 from plugin_sdk.scanner.scopes import Scope, Value
 from plugin_sdk.scanner.tables import words
 
@@ -18,11 +18,16 @@ CONTAINER_METHODS = ADDERS | words(
 )
 
 
+ITERATION = ("__iter__", "__next__", "__getitem__", "__class_getitem__", "__aiter__", "__anext__")
+
+
 class Objects(Names):
     """Reads attributes and elements of values."""
 
     def member_of(self, bases: Values, name: str) -> Values:
         """An attribute of a value; of what the plugin made itself, and of unknown objects, anything stored under the name."""
+        if ANYTHING in bases:
+            return self.read(self._anything) | self.read(self.attribute(name)) | {ANYTHING}
         found: set[Value] = set()
         outside = own = False
         for kind, what in bases:
@@ -57,12 +62,11 @@ class Objects(Names):
 
     def inherited(self, kind: str, scope: Scope, name: str) -> set[Value]:
         """What an instance or class of the plugin has from a library's class: `class P(Path)` reads files too."""
-        if name in scope.names:
+        family = self.families.get(scope, scope)
+        if name in scope.names or name in self.shared.get(family, ()):
             return set()
         call = "()" if kind == "obj" else ""
-        return {
-            ("lib", f"{path}{call}.{name}") for base in scope.bases for inner, path in self.of(base) if inner == "lib"
-        }
+        return {("lib", f"{path}{call}.{name}") for inner, path in self.read(family.result) if inner == "lib"}
 
     def given_by(self, *methods: str) -> set[Value]:
         """Results of the plugin's own special methods of these names, whichever class defines them."""
@@ -83,9 +87,12 @@ class Objects(Names):
                         for name in [*function.params[is_method(function) :], *function.star_params]:
                             self.write(function.names[name], given)
 
-    def elements(self, values: Iterable[Value]) -> Values:
+    def elements(self, values: frozenset[Value] | set[Value]) -> Values:
         """What iterating over the values, or subscripting them, gives."""
+        if ANYTHING in values:
+            return self.read(self._anything) | {ANYTHING}
         found: set[Value] = set()
+        own = False
         for kind, what in values:
             if kind == "box":
                 found |= what
@@ -95,10 +102,8 @@ class Objects(Names):
             elif kind == "def":
                 found |= self.read(what.result)
             elif kind in {"obj", "cls"}:
-                found |= self.given_by(
-                    "__iter__", "__next__", "__getitem__", "__class_getitem__", "__aiter__", "__anext__"
-                )
-        return frozenset(found)
+                own = True
+        return frozenset(found | self.given_by(*ITERATION) if own else found)
 
     def self_of(self, scope: Scope) -> Values:
         here: Scope | None = scope

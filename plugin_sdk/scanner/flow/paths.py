@@ -1,5 +1,7 @@
 """Dotted paths of what comes from outside the plugin: how attributes, calls and subscripts make them longer."""
 
+from functools import lru_cache
+
 from plugin_sdk.scanner.judge import MODULES
 from plugin_sdk.scanner.libraries import LIBRARY_DOORS
 from plugin_sdk.scanner.scopes import Value
@@ -51,11 +53,15 @@ def type_of(value: Value) -> Value:
     return ("cls", what) if kind == "obj" else (kind, what.removesuffix("()") if what.endswith("()") else f"{what}()")
 
 
+@lru_cache(maxsize=50_000)
 def member_path(path: str, name: str) -> str | None:
     """The path of an attribute. Of what a call made only the last name is kept: paths must not grow without end."""
     made, call, _ = path.partition("()")
     if call:
         return f"{made}().{name}"
+    if path.startswith("?"):
+        listed = next((part for part in path.split(".") if part.removesuffix("[]") in LISTED), None)
+        return f"?.{listed}.{name}" if listed else f"?.{name}"
     if path.startswith(("builtins.", "typing.")):
         return f"?.{name}" if name in LISTED else None
     parts = path.split(".")

@@ -80,6 +80,9 @@ class Stores(Expressions):
                 if value[0] in {"def", "obj", "cls"}:
                     values |= self._call(value, [frozenset(values)], {}, False)
         self.write(var, values)
+        if spec[1] == "cls":
+            bases = [value for base in spec[2].bases for value in self.of(base) if value[0] == "lib"]
+            self.write(self.families.get(spec[2], spec[2]).result, bases)
         if scope.kind == "class":
             self.write(self.attribute(node.name), values)  # type: ignore[attr-defined]
 

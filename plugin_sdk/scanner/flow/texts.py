@@ -1,8 +1,6 @@
 """Texts that a plugin puts together: sums, formats and methods, as far as they are worth following."""
 
-from plugin_sdk.scanner.flow.values import NOTHING, Values
-
-MAX_TEXTS = 6
+from plugin_sdk.scanner.flow.values import MAX_TEXTS, NOTHING, Values
 
 MAX_TEXT = 4096
 

@@ -15,6 +15,19 @@ BUILTINS = set(dir(builtins)) | {"__builtins__", "__loader__", "__spec__"}
 
 MAX_VALUES = 48
 
+CAPS = {"txt": 6, "lib": 8, "def": 8, "cls": 8}
+"""How many values of a kind a variable tells apart."""
+
+MAX_KEPT = 6
+"""How many values a variable holds before its kinds are counted."""
+
+MAX_TEXTS = 12
+
+MAX_TOTAL = 24
+"""A variable that holds more may hold anything."""
+
+ANYTHING: Value = ("any", "")
+
 DULL: set[Value] = {
     ("lib", f"builtins.{name}")
     for name in BUILTINS

@@ -5,6 +5,7 @@ from typing import Any
 
 from plugin_sdk.scanner import libraries, tables
 from plugin_sdk.scanner.flow import LISTED
+from plugin_sdk.scanner.flow.values import ANYTHING
 from plugin_sdk.scanner.judge import Verdict, import_is_refused, is_sensitive_module, judge_path, reached
 from plugin_sdk.scanner.rules.imports import ImportRules
 from plugin_sdk.scanner.rules.reporting import DUNDER, DUNDER_FIX, DUNDER_WHY, last_name, listed_parts, state_change
@@ -31,7 +32,7 @@ class AttributeRules(ImportRules):
 
     def _name(self, node: ast.Name, scope: Scope) -> None:
         parent = self.module.parents.get(node)
-        values = self.flow.of(node)
+        values = self.known(node)
         name = node.id
         if ("lib", f"builtins.{name}") in values:
             verdict = judge_path(f"builtins.{name}")
@@ -54,13 +55,13 @@ class AttributeRules(ImportRules):
     def _module_value(self, node: ast.expr, parent: ast.AST | None) -> None:
         if isinstance(parent, ast.Attribute) and parent.value is node:
             return
-        for kind, path in self.flow.of(node):
+        for kind, path in self.known(node):
             if kind == "lib" and is_sensitive_module(path) and not import_is_refused(path):
                 why = "a module in a variable can be used unseen"
                 self.report(node, f"Module used as a value: {path}", why, MODULE_FIX)
 
     def _attribute(self, node: ast.Attribute, scope: Scope) -> None:
-        bases = self.flow.of(node.value)
+        bases = self.known(node.value) | (self.flow.of(node.value) & {ANYTHING})
         parent = self.module.parents.get(node)
         if isinstance(parent, ast.MatchClass):
             parent = None
@@ -71,6 +72,8 @@ class AttributeRules(ImportRules):
         self, node: ast.AST, name: str, bases: frozenset[tuple[str, object]], parent: ast.AST | None
     ) -> None:
         paths = [str(path) for kind, path in bases if kind == "lib"]
+        if self._defined(name) and ANYTHING in bases:
+            paths = []
         own = self._defined(name) and any(kind in {"obj", "cls"} for kind, _ in bases)
         if own and name.startswith("_") and not DUNDER.fullmatch(name) and all("." in path for path in paths):
             return

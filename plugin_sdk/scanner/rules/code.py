@@ -38,7 +38,7 @@ class CodeRules(AttributeRules):
     def _methods_by_text(self, node: ast.Call) -> None:
         """`frame.agg("name")` calls the method of that name."""
         for argument in [*node.args, *(item.value for item in node.keywords)]:
-            for kind, what in self.flow.of(argument):
+            for kind, what in self.known(argument):
                 texts = (
                     [what]
                     if kind == "txt"
@@ -56,7 +56,7 @@ class CodeRules(AttributeRules):
                         )
 
     def _text(self, argument: ast.expr, language: str, scope: Scope, certain: bool) -> None:
-        values = self.flow.of(argument)
+        values = self.known(argument)
         texts = [str(text) for kind, text in values if kind == "txt"]
         if (
             certain
@@ -101,7 +101,7 @@ class CodeRules(AttributeRules):
                     stack.append(inner)
                 stack.append(node.value)
             elif isinstance(node, (ast.Call, ast.Attribute, ast.JoinedStr, ast.Name, ast.BinOp)):
-                for kind, text in self.flow.of(node):
+                for kind, text in self.known(node):
                     if kind == "txt":
                         self._code(node, str(text).replace(UNKNOWN_TEXT, "x"), "eval", scope, required=False)
                 if isinstance(node, ast.BinOp):
@@ -114,6 +114,8 @@ class CodeRules(AttributeRules):
         if text.isidentifier() and not DUNDER.fullmatch(text) and text not in tables.FORBIDDEN_BUILTINS:
             return
 
+        if (text, mode, scope) in self.flow.harmless_texts:
+            return
         if len(text) > MAX_CODE_TEXT or looks_hostile(text.encode("utf-8", "replace")) or self._depth > 3:
             self.report(place, "Code nested too deeply", TEXT_WHY, "Write the code as a function")
             return
@@ -123,11 +125,16 @@ class CodeRules(AttributeRules):
         except Unreadable:
             if required:
                 self.report(place, "Invalid code text", TEXT_WHY, "Write valid Python", "warning")
+            else:
+                self.flow.harmless_texts.add((text, mode, scope))
             return
         if depth_over(tree, 100):
             self.report(place, "Code nested too deeply", TEXT_WHY, "Write the code as a function")
             return
+        before = len(self.found)
         self._judge_tree(place, tree, scope)
+        if len(self.found) == before:
+            self.flow.harmless_texts.add((text, mode, scope))
 
     def _judge_tree(self, place: ast.expr, tree: ast.Module, scope: Scope) -> None:
         module = Module(self.module.file, self.module.name, self.module.is_package, tree)

@@ -19,7 +19,7 @@ class OptionRules(CodeRules):
 
     def _pandas_option(self, node: ast.Call, name: ast.expr) -> None:
         """The option that names a plotting backend imports the module of that name."""
-        if any(kind == "txt" and "backend" in str(text) for kind, text in self.flow.of(name)):
+        if any(kind == "txt" and "backend" in str(text) for kind, text in self.known(name)):
             self._door(node, "pandas.set_option", libraries.CODE)
 
     def _option(
@@ -48,7 +48,7 @@ class OptionRules(CodeRules):
         """Whether an unpacked mapping may hold the keyword."""
         for item in node.keywords:
             if item.arg is None:
-                boxes = [what for kind, what in self.flow.of(item.value) if kind == "box"]
+                boxes = [what for kind, what in self.known(item.value) if kind == "box"]
                 names = {text for box in boxes for kind, text in box if kind == "txt"}
                 if not (
                     isinstance(item.value, ast.Dict) and all(isinstance(key, ast.Constant) for key in item.value.keys)
@@ -79,7 +79,7 @@ class OptionRules(CodeRules):
                 if not name.startswith("save"):
                     self.report(node, "Unsafe option: allow_pickle", libraries.PICKLE, "Write allow_pickle=False")
             elif item.arg == "attn_implementation" and any(
-                "/" in str(text) for kind, text in self.flow.of(item.value) if kind == "txt"
+                "/" in str(text) for kind, text in self.known(item.value) if kind == "txt"
             ):
                 self.report(
                     node,
@@ -98,7 +98,7 @@ class OptionRules(CodeRules):
         loader = next((item.value for item in node.keywords if item.arg == "Loader"), None)
         if loader is None and len(arguments) > 1:
             loader = arguments[1]
-        values = self.flow.of(loader)
+        values = self.known(loader)
         if not values or not all(
             kind == "lib" and str(path).split(".")[-1] in libraries.YAML_LOADERS for kind, path in values
         ):
@@ -113,7 +113,7 @@ class OptionRules(CodeRules):
         """Options may be kept in a dict and unpacked later."""
         for key, value in zip(node.keys, node.values, strict=True):
             if key is None:
-                for kind, path in self.flow.of(value):
+                for kind, path in self.known(value):
                     if kind == "lib" and last_name(path) in LISTED:
                         self.report(value, f"Forbidden attribute: {last_name(path)}", DUNDER_WHY, DUNDER_FIX)
             if isinstance(key, ast.Constant) and key.value in ("trust_remote_code", "uds"):

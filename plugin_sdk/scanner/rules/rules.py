@@ -18,7 +18,7 @@ class Rules(TextRules):
             self._definition(statement, scope)
         for pattern, _ in self.module.patterns:
             for name in pattern.kwd_attrs:
-                self._attribute_name(pattern, name, self.flow.of(pattern), pattern)
+                self._attribute_name(pattern, name, self.known(pattern), pattern)
         for unit in self.module.units:
             self._unit(unit)
         for annotation, scope in self.module.annotations:
@@ -38,7 +38,7 @@ class Rules(TextRules):
 
     def _call_node(self, node: ast.Call, scope: Scope) -> None:
         self._call(node, scope)
-        if any(kind == "txt" for kind, _ in self.flow.of(node)):
+        if any(kind == "txt" for kind, _ in self.known(node)):
             self._constant(node, scope)
 
 
