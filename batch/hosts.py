@@ -26,6 +26,7 @@ from plugin_sdk.archives import read_archive, unpack
 from plugin_sdk.errors import InvalidArchive
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host import HostSettings, PluginHost, Zygote
+from plugin_sdk.host.missing import accepted
 from plugin_sdk.pipeline import RowCondition
 
 MAX_HOSTS = 8
@@ -138,7 +139,17 @@ def host_settings(settings: Settings) -> HostSettings:
         call_timeout_s=settings.step_timeout_s,
         model_cache=settings.model_cache,
         env={"CUDA_VISIBLE_DEVICES": gpus} if gpus else {},
+        allow_missing=allow_missing(settings),
     )
+
+
+def allow_missing(settings: Settings) -> frozenset[str]:
+    """The walls that the operator lets hosts do without.
+
+    Raises:
+        UnknownWall: the setting names what is none.
+    """
+    return accepted(settings.host_allow_missing, "OPENPEEK_HOST_ALLOW_MISSING")
 
 
 def plugin_folder(blobs: Blobs, archive: BlobRef, sha256: str) -> Path:
@@ -164,6 +175,7 @@ def _unpacked(files: Mapping[str, bytes], target: Path) -> Path:
     """`files` at `target`, whole or not at all, whoever else does the same now."""
     part = Path(tempfile.mkdtemp(dir=target.parent, prefix=".part-"))
     unpack(files, part)
+    part.chmod(0o755)  # a host may run as another user; the folder above is private
     try:
         part.rename(target)
     except OSError:

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from batch.hosts import allow_missing
 from core.settings import Settings
 from plugin_sdk.archives import unpack
 from plugin_sdk.errors import HostFailed
@@ -18,7 +19,12 @@ class HostInspector:
     """Asks plugin hosts; any thread may. A context manager, whose zygote starts with the first plugin if not before."""
 
     def __init__(self, settings: Settings) -> None:
-        limits = HostSettings(memory_mb=settings.host_memory_mb, call_timeout_s=TIMEOUT_S, scratch_mb=SCRATCH_MB)
+        limits = HostSettings(
+            memory_mb=settings.host_memory_mb,
+            call_timeout_s=TIMEOUT_S,
+            scratch_mb=SCRATCH_MB,
+            allow_missing=allow_missing(settings),
+        )
         self._zygote = Zygote(limits)
 
     def __enter__(self) -> "HostInspector":

@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     host_memory_mb: PositiveInt = 4096
     """Memory that one plugin host may hold."""
 
+    host_allow_missing: str = ""
+    """Walls around plugin hosts that the kernel may lack, comma-separated: namespaces, landlock, seccomp, uid."""
+
     max_namespaces: PositiveInt = 1_000
     """Namespaces of one organization."""
 

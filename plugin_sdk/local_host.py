@@ -1,10 +1,12 @@
 """Settings of a plugin host on the author's own machine, from the environment."""
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from plugin_sdk.errors import PlatformError
+from plugin_sdk.host.missing import WALLS, accepted
 from plugin_sdk.host.settings import HostSettings
 
 LIMITS = {
@@ -19,6 +21,11 @@ OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 """Without a model cache a model is missing at once; the libraries would knock at the hub for minutes."""
 
 
+ALLOW_MISSING = "MIXPEEK_HOST_ALLOW_MISSING"
+LINUX = WALLS.keys() if sys.platform == "linux" else frozenset[str]()
+"""The walls that this system could have."""
+
+
 class BadSetting(PlatformError):
     """An environment variable holds what can't be used."""
 
@@ -28,8 +35,12 @@ class BadSetting(PlatformError):
 def local_host_settings(environ: Mapping[str, str] | None = None) -> HostSettings:
     """Limits from MIXPEEK_HOST_TIMEOUT_S, _MEMORY_MB and _SCRATCH_MB; models from HF_HOME, else the platform's own.
 
+    Walls that MIXPEEK_HOST_ALLOW_MISSING names may be missing; on other systems than Linux, which have none, all may:
+    an author's plugin runs on the author's machine there.
+
     Raises:
         BadSetting: a limit is no number above 0.
+        UnknownWall: there is no such wall.
     """
     env = os.environ if environ is None else environ
     limits = {field: _number(name, env[name]) for name, field in LIMITS.items() if env.get(name)}
@@ -41,6 +52,7 @@ def local_host_settings(environ: Mapping[str, str] | None = None) -> HostSetting
         scratch_mb=int(limits.get("scratch_mb", defaults.scratch_mb)),
         model_cache=cache,
         env=OFFLINE if cache is None else {},
+        allow_missing=accepted(env.get(ALLOW_MISSING, ""), ALLOW_MISSING) | (WALLS.keys() - LINUX),
     )
 
 

@@ -56,7 +56,7 @@ def check_plugin(
         run.check("scan", lambda: _scan(run.folder) if scan else "Left out.")
         with Zygote(limits) as zygote:
             with run.host(zygote) as host:
-                run.check("manifest", lambda: run.read_manifest(host))
+                run.check("manifest", lambda: run.read_manifest(host) + _missing(zygote))
                 run.check("pipeline", lambda: run.open_pipeline(host))
                 run.check("run", lambda: run.run_sample(host))
             with run.host(zygote) as host:
@@ -213,6 +213,12 @@ class _Run:
             reasons = [str(failed["reason"]) for failed in self.report.failed_documents]
             killed = any(reason.startswith(KILLED_FOR_MEMORY) for reason in reasons)
             self.report.error = KILLED_FOR_MEMORY if killed else None  # for all else the rows tell
+
+
+def _missing(zygote: Zygote) -> str:
+    """A word on walls that are not there: what passes here may be refused where they are."""
+    names = ", ".join(zygote.missing)
+    return f" Warning: it runs without kernel walls, this system lacks {names}." if names else ""
 
 
 def _layout(folder: Path) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from batch.assets import asset_fetcher
-from batch.hosts import plugin_folder
+from batch.hosts import allow_missing, plugin_folder
 from batch.serving.embedding import text_field
 from batch.serving.replicas import Started
 from core.deployments import Deployment
@@ -98,4 +98,5 @@ def _limits(settings: Settings) -> HostSettings:
         memory_mb=settings.host_memory_mb,
         call_timeout_s=settings.inference_timeout_s,
         model_cache=settings.model_cache,
+        allow_missing=allow_missing(settings),
     )

@@ -7,10 +7,10 @@ import mmap
 import struct
 import threading
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from plugin_sdk.rows import Positions
+if TYPE_CHECKING:
+    from plugin_sdk.rows import Positions
 
 SLOTS = 64
 """Batches that can be in flight at once."""
@@ -54,7 +54,7 @@ class Writer:
         self._changes = 0
         self._batches = 0
 
-    def started(self, step: int, batch: int, rows: Positions) -> None:
+    def started(self, step: int, batch: int, rows: "Positions") -> None:
         """A batch is about to be handed to its step."""
         listed = rows[:MAX_LISTED].astype("<i4").tobytes() if len(rows) <= MAX_LISTED else b""
         first, end = (int(rows.min()), int(rows.max()) + 1) if len(rows) else (0, 0)
@@ -116,6 +116,6 @@ class Reader:
 
     def _rows(self, at: int, first: int, end: int, listed: int, rows_in: int) -> tuple[int, ...]:
         if 0 < listed <= MAX_LISTED:
-            rows = np.frombuffer(self._memory[at : at + 4 * listed], "<i4")
-            return tuple(int(row) for row in rows if 0 <= row < rows_in)
+            rows = struct.unpack_from(f"<{listed}i", self._memory, at)
+            return tuple(row for row in rows if 0 <= row < rows_in)
         return tuple(range(max(0, first), min(end, rows_in)))

@@ -13,13 +13,14 @@ from typing import Any, NoReturn
 from plugin_sdk.building import Pipeline
 from plugin_sdk.errors import PlatformError, PluginRaised
 from plugin_sdk.extractor_request import ExtractorRequest
-from plugin_sdk.host import brokered, walls
+from plugin_sdk.host import brokered
 from plugin_sdk.host.answers import plain
 from plugin_sdk.host.board import SIZE as BOARD_SIZE
 from plugin_sdk.host.board import Writer
 from plugin_sdk.host.child_exit import BROKEN, OUT_OF_MEMORY
 from plugin_sdk.host.protocol import TO_HOST, Frame, Op
 from plugin_sdk.host.transport import Channel, ConnectionLost, mapped
+from plugin_sdk.host.walls import Descriptors, Plan, Walls
 from plugin_sdk.loading import Plugin, load_plugin
 from plugin_sdk.manifest import Manifest, ManifestIssues
 from plugin_sdk.outcomes import RowFailure
@@ -30,20 +31,20 @@ from plugin_sdk.tracebacks import traceback_text
 MAX_TEXT = 64 << 10
 
 
-def run(plan: walls.Plan, control: int, log: int, board: int) -> NoReturn:
+def run(walls: Walls, plan: Plan, descriptors: Descriptors) -> NoReturn:
     """Be the host of this plan's plugin; never returns."""
-    code = BROKEN
+    code, folder = BROKEN, Path(plan.folder)
     try:
-        control, board = walls.apply(plan, control, log, board)
+        control, board, folder = walls.apply(plan, descriptors)
         progress = Writer(mapped(board, BOARD_SIZE, write=True))
         with socket.socket(fileno=control) as ours:
-            Host(Path(plan.folder), Channel(ours, TO_HOST), progress).serve()
+            Host(folder, Channel(ours, TO_HOST), progress).serve()
         code = 0
     except MemoryError:
         code = OUT_OF_MEMORY
     except BaseException as error:
         with contextlib.suppress(BaseException):
-            sys.stderr.write(traceback_text(error, Path(plan.folder)) + "\n")
+            sys.stderr.write(traceback_text(error, folder) + "\n")
     finally:
         with contextlib.suppress(BaseException):
             sys.stdout.flush()

@@ -47,12 +47,14 @@ class LogTail:
 
 
 class Connection:
-    """A host's control socket, log pipe and process handle."""
+    """A host's control socket, log pipe and process handle; `number` is what its zygote calls it."""
 
-    def __init__(self, control: socket.socket, log: int, pid: int, handle: int | None, max_reply: int) -> None:
+    def __init__(
+        self, control: socket.socket, log: int, pid: int, number: int, handle: int | None, max_reply: int
+    ) -> None:
         control.setblocking(False)
         os.set_blocking(log, False)
-        self.pid = pid
+        self.pid, self.number = pid, number
         self.log = LogTail()
         self._control, self._log, self._handle = control, log, handle
         self._reader = FrameReader(from_host(max_reply))

@@ -35,7 +35,7 @@ OUTPUT_BYTES = 16 << 20
 class Keeper(Protocol):
     """What a host needs of its zygote."""
 
-    def exit_of(self, pid: int) -> tuple[int | None, int]: ...
+    def exit_of(self, number: int) -> tuple[int | None, int]: ...
 
     def forget(self, host: "PluginHost") -> None: ...
 
@@ -339,7 +339,7 @@ class PluginHost:
             over = self._connection.ended(5.0)
         self._connection.drain_log()
         flight.end()
-        code, peak_kib = self._keeper.exit_of(self.pid) if over else (None, 0)
+        code, peak_kib = self._keeper.exit_of(self._connection.number) if over else (None, 0)
         reason = self._killed_for or reason or verdict(code, peak_kib, self._settings.memory_mb)
         self._ended = failure_of(reason, self.name, self._settings, flight, self.log)
         self._connection.close()

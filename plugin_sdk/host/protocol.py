@@ -43,7 +43,7 @@ class Op(IntEnum):
     RAISED = 73
 
 
-FROM_ZYGOTE: dict[int, int] = {Op.WARM: KIB, Op.FORKED: KIB, Op.ENDED: KIB}
+FROM_ZYGOTE: dict[int, int] = {Op.WARM: 16 * KIB, Op.FORKED: KIB, Op.ENDED: KIB}
 TO_HOST = dict.fromkeys(range(256), (1 << 32) - 1)
 """A host trusts its worker, and so does the zygote."""
 

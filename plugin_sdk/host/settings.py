@@ -19,6 +19,7 @@ class HostSettings:
         max_reply_mb: largest table or answer that is taken back.
         max_rows: most rows of a table that is taken back.
         start_timeout_s: seconds for the common imports, once.
+        allow_missing: walls of `plugin_sdk.host.missing.WALLS` that the kernel may lack; hosts then run without them.
     """
 
     memory_mb: int = 4096
@@ -30,3 +31,4 @@ class HostSettings:
     max_reply_mb: int = 1024
     max_rows: int = 1_000_000
     start_timeout_s: float = 120.0
+    allow_missing: frozenset[str] = frozenset()

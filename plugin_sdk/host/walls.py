@@ -1,27 +1,60 @@
-"""Everything that confines a host, applied after the fork and before any byte of the plugin is read.
+"""The walls around a host, in the order in which they must go up: the one place that composes them.
 
-The one seam for it: descriptors, session, signals, limits, environment and folder are settled here, in this order.
+A zygote prepares them once; each host puts them up around itself after the fork, before any byte of its plugin is read.
+What the kernel can't give is told by name, and the worker decides whether it runs plugins without.
 """
 
-import contextlib
-import ctypes
 import os
-import random
-import resource
 import signal
 import sys
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from heapq import heappop, heappush
+from pathlib import Path
+from typing import Any, NamedTuple
 
-MIB = 1 << 20
-CONTROL_FD, LOG_FD, BOARD_FD = 800, 801, 802
-ADDRESS_SPACE_SLACK = 8 << 30
-"""Arrow, torch and polars reserve address space that they never use."""
+from plugin_sdk.host import (
+    identity,
+    kernel,
+    landlock,
+    limits,
+    namespaces,
+    private_root,
+    process_notice,
+    readable,
+    surroundings,
+    syscall_filter,
+)
+from plugin_sdk.host.missing import LANDLOCK, NAMESPACES, SECCOMP, UID
 
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
-NOFILE = 512
+
+class Missing(Exception):
+    """Walls that can't be had here: name -> why."""
+
+    def __init__(self, reasons: dict[str, str]) -> None:
+        super().__init__(reasons)
+        self.reasons = reasons
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What all hosts of a zygote share; plain values, so that it crosses to the zygote.
+
+    Attributes:
+        place: a folder of the zygote's own.
+        model_cache: read by all hosts.
+        gpu: hosts have the GPUs of CUDA_VISIBLE_DEVICES.
+        without: walls that are missing and whose absence was accepted.
+    """
+
+    place: str
+    model_cache: str | None = None
+    gpu: bool = False
+    without: Sequence[str] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; `Site(**values)` reads them back."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,99 +67,193 @@ class Plan:
     memory_mb: int
     scratch_mb: int
     env: Mapping[str, str]
-    unlimited_address_space: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; `Plan(**values)` reads them back."""
         return asdict(self)
 
 
-def apply(plan: Plan, control: int, log: int, board: int) -> tuple[int, int]:
-    """Confine this process; the control's and the board's descriptors at their new places."""
-    _keep_descriptors(control, log, board)
-    _reset_signals()
-    os.setsid()
-    _die_with_parent()
-    _limit(plan)
-    _surround(plan)
-    return CONTROL_FD, BOARD_FD
+class Descriptors(NamedTuple):
+    """What a host keeps of all that is open: its end of the control socket, the log's pipe, the board."""
+
+    control: int
+    log: int
+    board: int
 
 
-def prctl(option: int, value: int) -> None:
-    """Set a property of this process, where the system has such."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+class Confined(NamedTuple):
+    """Where a host finds its things behind the walls."""
+
+    control: int
+    board: int
+    folder: Path
 
 
-def _keep_descriptors(control: int, log: int, board: int) -> None:
-    """Each at its fixed place, the log as standard output too; all others closed."""
-    for now, place in ((control, CONTROL_FD), (log, LOG_FD), (board, BOARD_FD)):
-        os.dup2(now, place, inheritable=False)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.closerange(3, CONTROL_FD)
-    os.closerange(BOARD_FD + 1, _highest_descriptor())
-    for number, name in ((1, "stdout"), (2, "stderr")):
-        setattr(sys, name, open(number, "w", buffering=1, errors="backslashreplace", closefd=False))  # noqa: SIM115
-        setattr(sys, f"__{name}__", getattr(sys, name))
-    sys.stdin = open(0, closefd=False)  # noqa: SIM115
+def enter_zygote(site: Site, control: int) -> bool:
+    """A zygote's first act: go into namespaces of its own, as process 1; whether as a user without rights.
+
+    Raises:
+        Missing: there are none.
+    """
+    if NAMESPACES in site.without:
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        return False
+    try:
+        as_user = namespaces.enter()
+    except (OSError, AttributeError) as error:
+        raise Missing({NAMESPACES: _why(error)} | _missing_of(site, number=0)) from error
+    namespaces.continue_inside(control)
+    return as_user
 
 
-def _highest_descriptor() -> int:
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(soft, 1 << 20) if soft != resource.RLIM_INFINITY else 1 << 20
+class Walls:
+    """The walls of one zygote's hosts, ready to go up. Made in the zygote, before it has a second thread."""
+
+    def __init__(self, site: Site, *, as_user: bool, number: int) -> None:
+        """See what there is, and build what hosts share.
+
+        Args:
+            site: as the worker wants it.
+            as_user: a user namespace was needed.
+            number: one that no other zygote of this machine has now.
+
+        Raises:
+            Missing: walls can't be had whose absence was not accepted.
+        """
+        self._site, self._as_user = site, as_user
+        reasons = _missing_of(site, number)
+        self._tree = readable.readable(Path(site.model_cache) if site.model_cache else None, site.gpu)
+        self._devices = readable.devices(site.gpu)
+        self._root = Path(site.place, "root")
+        self._pids = self._build_root(reasons)
+        if reasons:
+            raise Missing(reasons)
+        own_users = os.geteuid() == 0 and UID not in site.without
+        self._first_uid = identity.first_uid(number) if own_users else None
+        private = NAMESPACES not in site.without
+        self._filter = b"" if SECCOMP in site.without else syscall_filter.build(private_files=private, gpu=site.gpu)
+        self._slot, self._free, self._of = 0, list[int](), dict[int, int]()
+
+    def fork(self) -> int:
+        """As `os.fork`, into a pid namespace of the child's own where there are any."""
+        slot = self._slot = heappop(self._free) if self._free else len(self._of)
+        try:
+            pid = self._pids.fork() if self._pids else os.fork()
+        except OSError:
+            heappush(self._free, slot)
+            raise
+        if pid:
+            self._of[pid] = slot
+        return pid
+
+    def ended(self, pid: int) -> None:
+        """A child is gone: another may have its slot."""
+        heappush(self._free, self._of.pop(pid))
+
+    def close(self) -> None:
+        """Take down what hosts shared."""
+        if self._pids:
+            kernel.unmount(self._root)
+
+    def apply(self, plan: Plan, descriptors: Descriptors) -> Confined:
+        """Confine this process, a fresh child, for good.
+
+        Raises:
+            OSError: the kernel refused a wall; nothing of the plugin may run.
+        """
+        surroundings.keep_descriptors(*descriptors)
+        surroundings.reset_signals()
+        os.setsid()
+        uid, gid = self._user()
+        own_user = namespaces.OwnUser() if self._as_user else None
+        limits.limit(
+            memory_mb=plan.memory_mb,
+            scratch_mb=plan.scratch_mb,
+            unlimited_address_space=self._site.gpu,
+            count_threads=own_user is not None or uid != os.geteuid(),
+        )
+        folder, scratch = self._move(plan, uid, gid)
+        if own_user:
+            own_user.enter(uid, gid)
+        if sys.platform == "linux":
+            identity.become(uid, gid)
+        self._furnish(folder, uid, gid)
+        surroundings.surround(plan.env, str(scratch))
+        self._restrict(folder, scratch)
+        return Confined(surroundings.CONTROL_FD, surroundings.BOARD_FD, folder)
+
+    def _user(self) -> tuple[int, int]:
+        if self._first_uid is None:
+            return os.geteuid(), os.getegid()
+        uid = self._first_uid + self._slot % identity.SLOTS
+        return uid, uid
+
+    def _build_root(self, reasons: dict[str, str]) -> namespaces.Pids | None:
+        """What hosts see of the machine; no namespaces, no such thing."""
+        if NAMESPACES in self._site.without:
+            return None
+        try:
+            self._root.mkdir(mode=0o755)
+            cache = Path(self._site.model_cache) if self._site.model_cache else None
+            private_root.build(self._root, self._tree, self._devices, readable.tokens(cache))
+            return namespaces.Pids()
+        except OSError as error:
+            reasons[NAMESPACES] = _why(error)
+            return None
+
+    def _move(self, plan: Plan, uid: int, gid: int) -> tuple[Path, Path]:
+        """Into the host's own file system; its plugin and scratch there."""
+        if self._pids:
+            namespaces.leave_for_host()  # a listener for a proxy of the worker's would be opened right after this
+            private_root.enter(self._root, Path(plan.folder), plan.scratch_mb, uid, gid)
+            return Path(private_root.PLUGIN), Path(private_root.SCRATCH)
+        _die_with_parent()
+        if uid != os.geteuid():
+            os.chown(plan.scratch, uid, gid)
+        return Path(plan.folder), Path(plan.scratch)
+
+    def _furnish(self, folder: Path, uid: int, gid: int) -> None:
+        if self._pids:
+            return private_root.furnish(uid, gid)
+        return identity.check_readable([*self._tree.places, folder]) if self._first_uid is not None else None
+
+    def _restrict(self, folder: Path, scratch: Path) -> None:
+        """The last walls: behind them nothing can be opened that they do not name."""
+        if LANDLOCK not in self._site.without:
+            landlock.restrict(self._rules(folder, scratch))
+        if self._filter:
+            process_notice.install()
+            syscall_filter.load(self._filter)
+
+    def _rules(self, folder: Path, scratch: Path) -> list[landlock.Rule]:
+        seen = [Path("/")] if self._pids else [*self._tree.places, folder]
+        rights = landlock.GPU if self._site.gpu else landlock.DEVICE
+        rules = [landlock.Rule(path, landlock.READ) for path in seen]
+        rules += [landlock.Rule(path, rights) for path in self._devices]
+        return [*rules, landlock.Rule(scratch, landlock.WRITE)]
 
 
-def _reset_signals() -> None:
-    signal.set_wakeup_fd(-1)
-    for number in signal.valid_signals():
-        with contextlib.suppress(OSError, ValueError):
-            signal.signal(number, signal.SIG_DFL)
-    for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+def _missing_of(site: Site, number: int) -> dict[str, str]:
+    """What can't be had of the walls that need no namespaces."""
+    reasons = {}
+    attempts: dict[str, Callable[[], object]] = {LANDLOCK: landlock.version, SECCOMP: syscall_filter.check}
+    if os.geteuid() == 0:
+        attempts[UID] = lambda: identity.first_uid(number)
+    for name, attempt in attempts.items():
+        if name not in site.without:
+            try:
+                attempt()
+            except (OSError, ImportError, RuntimeError, AttributeError) as error:
+                reasons[name] = _why(error)
+    return reasons
+
+
+def _why(error: Exception) -> str:
+    return f"{error.strerror or error}" if isinstance(error, OSError) else str(error)
 
 
 def _die_with_parent() -> None:
     zygote = os.getppid()
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != zygote:
         os._exit(0)
-
-
-def _limit(plan: Plan) -> None:
-    memory, scratch = plan.memory_mb * MIB + _data_now(), plan.scratch_mb * MIB
-    space = resource.RLIM_INFINITY if plan.unlimited_address_space else memory + ADDRESS_SPACE_SLACK
-    limits = {"RLIMIT_DATA": memory, "RLIMIT_AS": space, "RLIMIT_FSIZE": scratch, "RLIMIT_CORE": 0}
-    limits |= {"RLIMIT_NOFILE": NOFILE, "RLIMIT_MSGQUEUE": 0, "RLIMIT_MEMLOCK": 64 << 10}
-    for name, value in limits.items():
-        if hasattr(resource, name):
-            _, hard = resource.getrlimit(getattr(resource, name))
-            capped = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(getattr(resource, name), (capped, capped))
-
-
-def _data_now() -> int:
-    """Bytes of private memory that came with the fork and are not the plugin's."""
-    with contextlib.suppress(OSError, ValueError), open("/proc/self/status") as status:  # noqa: PTH123
-        for line in status:
-            if line.startswith("VmData:"):
-                return int(line.split()[1]) * 1024
-    return 0
-
-
-def _surround(plan: Plan) -> None:
-    """The environment, the working folder and what Python remembers of the zygote."""
-    os.environ.clear()
-    os.environ.update(plan.env)
-    os.environ.update({"HOME": plan.scratch, "TMPDIR": plan.scratch, "USER": "plugin", "LOGNAME": "plugin"})
-    os.umask(0o077)
-    os.chdir(plan.scratch)
-    tempfile.tempdir = None
-    sys.argv[:] = [""]
-    random.seed()
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed()

@@ -1,6 +1,8 @@
 """The worker's side of the zygote: started by a clean exec, asked for hosts, and gone with all of them at its end."""
 
 import contextlib
+import json
+import logging
 import os
 import shutil
 import socket
@@ -18,10 +20,13 @@ from plugin_sdk.errors import HostFailed
 from plugin_sdk.host import board as boards
 from plugin_sdk.host.connection import Connection
 from plugin_sdk.host.host import PluginHost
+from plugin_sdk.host.missing import check_accepted
 from plugin_sdk.host.protocol import FROM_ZYGOTE, Op, ProtocolError
 from plugin_sdk.host.settings import HostSettings
 from plugin_sdk.host.transport import Channel, ConnectionLost, mapped, shared_file
-from plugin_sdk.host.walls import Plan
+from plugin_sdk.host.walls import Plan, Site
+
+log = logging.getLogger(__name__)
 
 BOOT = "import sys; sys.path.insert(0, sys.argv[3]); from plugin_sdk.host.zygote_process import main; main()"
 KEPT = ("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ")
@@ -46,6 +51,8 @@ class Zygote:
         self._lock = threading.RLock()
         self._hosts: set[PluginHost] = set()
         self._scratch = ""
+        self.missing: tuple[str, ...] = ()
+        """Walls that this machine lacks and whose absence was accepted."""
 
     def __enter__(self) -> "Zygote":
         with self._lock:
@@ -90,13 +97,13 @@ class Zygote:
         host.wait_ready()
         return host
 
-    def exit_of(self, pid: int) -> tuple[int | None, int]:
-        """How an ended host ended: exit code (negative: a signal; None: not known), most memory in KiB."""
+    def exit_of(self, number: int) -> tuple[int | None, int]:
+        """How an ended host, by its zygote's number for it, ended: exit code (negative: a signal; None: not known), most memory in KiB."""
         with self._lock:
             if self._channel is None:
                 return None, 0
             try:
-                answer = self._channel.ask(Op.WAIT, pid).decoded()
+                answer = self._channel.ask(Op.WAIT, number).decoded()
             except (ConnectionLost, ProtocolError):
                 self._stop()
                 return None, 0
@@ -126,14 +133,27 @@ class Zygote:
         return self._channel
 
     def _start(self) -> None:
+        """Start it with every wall; where walls are missing and that is accepted, once more without those."""
+        missing = self._launch(())
+        if missing:
+            self._stop()
+            check_accepted(missing, self.settings.allow_missing)
+            log.warning("plugin hosts run without %s", ", ".join(f"{name} ({why})" for name, why in missing.items()))
+            if self._launch(tuple(missing)):
+                raise self._did_not_start()
+        self.missing = tuple(missing)
+
+    def _launch(self, without: tuple[str, ...]) -> dict[str, str]:
+        """Start the process; the walls that it misses, with why, and then it is gone again."""
         ours, theirs = socket.socketpair()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         root = str(Path(plugin_sdk.__file__).parent.parent)
         torch = "torch" if self.settings.preload_torch else "plain"
         self._scratch = tempfile.mkdtemp(prefix="openpeek-hosts-")
+        site = json.dumps(self._site(without).to_dict())
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-W", "ignore", "-c", BOOT, str(theirs.fileno()), torch, root, self._scratch],
+                [sys.executable, "-I", "-W", "ignore", "-c", BOOT, str(theirs.fileno()), torch, root, site],
                 env=environment(self.settings),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -150,7 +170,11 @@ class Zygote:
             frame = None
         if frame is None:
             raise self._did_not_start()
+        missing: dict[str, str] = frame.decoded()
+        if missing:
+            return missing
         threading.Thread(target=self._watch, args=(self._process,), name="zygote-watch", daemon=True).start()
+        return {}
 
     def _did_not_start(self) -> HostFailed:
         assert self._errors is not None
@@ -196,8 +220,10 @@ class Zygote:
                 answer = channel.receive()
                 if answer is None:
                     raise ConnectionLost("the zygote ended")
+                number = answer.decoded()
                 handle = channel.take_fd() if hasattr(os, "pidfd_open") else None
-                return Connection(ours, read_log, answer.decoded(), handle, self.settings.max_reply_mb << 20)
+                pid = number if handle is None else pid_of(handle)
+                return Connection(ours, read_log, pid, number, handle, self.settings.max_reply_mb << 20)
         except (ConnectionLost, ProtocolError) as error:
             with self._lock:
                 self._stop()
@@ -209,8 +235,12 @@ class Zygote:
         finally:
             os.close(write_log)
 
-    def _plan(self, folder: Path, name: str, scratch: Path) -> Plan:
+    def _site(self, without: tuple[str, ...]) -> Site:
+        cache = self.settings.model_cache
         gpu = self.settings.env.get("CUDA_VISIBLE_DEVICES", "") not in ("", "-1")
+        return Site(place=self._scratch, model_cache=str(cache.resolve()) if cache else None, gpu=gpu, without=without)
+
+    def _plan(self, folder: Path, name: str, scratch: Path) -> Plan:
         return Plan(
             folder=str(folder.resolve()),
             name=name,
@@ -218,8 +248,15 @@ class Zygote:
             memory_mb=self.settings.memory_mb,
             scratch_mb=self.settings.scratch_mb,
             env=environment(self.settings),
-            unlimited_address_space=gpu,
         )
+
+
+def pid_of(handle: int) -> int:
+    """The number that a process has here, where its zygote may know it by another."""
+    for line in Path(f"/proc/self/fdinfo/{handle}").read_text(encoding="ascii").splitlines():
+        if line.startswith("Pid:"):
+            return int(line.split()[1])
+    raise ConnectionLost("the new host has no pid")
 
 
 def environment(settings: HostSettings) -> dict[str, str]:

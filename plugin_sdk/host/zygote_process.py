@@ -4,6 +4,7 @@ import contextlib
 import gc
 import importlib
 import importlib.abc
+import json
 import os
 import shutil
 import signal
@@ -13,36 +14,47 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import plugin_sdk
-from plugin_sdk.host import child, walls
 from plugin_sdk.host.protocol import TO_HOST, Frame, Op
 from plugin_sdk.host.transport import Channel
+from plugin_sdk.host.walls import Descriptors, Missing, Plan, Site, Walls, enter_zygote
 from plugin_sdk.loading import offer_compat
 
 
 def main() -> NoReturn:
     """Serve the worker at the inherited socket until it is gone; then end every host and this process."""
-    control, torch, scratch = int(sys.argv[1]), sys.argv[2] == "torch", sys.argv[4]
-    _hide()
-    walls.prctl(walls.PR_SET_DUMPABLE, 0)
-    walls.prctl(walls.PR_SET_CHILD_SUBREAPER, 1)
+    control, torch, site = int(sys.argv[1]), sys.argv[2] == "torch", Site(**json.loads(sys.argv[4]))
+    number = os.getpid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _warm(torch)
+    os.umask(0o022)
+    try:
+        as_user = enter_zygote(site, control)
+        _hide()
+        walls = Walls(site, as_user=as_user, number=number)
+    except Missing as missing:
+        with socket.socket(fileno=control) as ours:
+            Channel(ours, TO_HOST).send(Op.WARM, missing.reasons)
+        os._exit(0)
     with socket.socket(fileno=control) as ours:
-        Zygote(Channel(ours, TO_HOST)).serve()
-    shutil.rmtree(scratch, ignore_errors=True)
+        zygote = Zygote(Channel(ours, TO_HOST), walls)
+        _warm(torch)
+        zygote.serve()
+    walls.close()
+    shutil.rmtree(site.place, ignore_errors=True)
     os._exit(0)
 
 
 class Zygote:
     """Forks hosts, and knows how each of them ended."""
 
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
+    def __init__(self, channel: Channel, walls: Walls) -> None:
+        from plugin_sdk.host import child  # its imports start threads, with which no user namespace can be entered
+
+        self._channel, self._walls, self._become_host = channel, walls, child.run
         self._hosts: set[int] = set()
 
     def serve(self) -> None:
         """Answer until the worker is gone; a host never returns from here."""
-        self._channel.send(Op.WARM, os.getpid())
+        self._channel.send(Op.WARM, {})
         try:
             while (frame := self._channel.receive()) is not None:
                 if frame.op == Op.FORK:
@@ -55,14 +67,13 @@ class Zygote:
                     os.kill(pid, signal.SIGKILL)
 
     def _fork(self, frame: Frame) -> None:
-        control, log, board = (self._channel.take_fd() for _ in range(3))
-        pid = os.fork()
+        descriptors = Descriptors(*(self._channel.take_fd() for _ in range(3)))
+        pid = self._walls.fork()
         if pid == 0:
-            child.run(walls.Plan(**frame.decoded()), control, log, board)
+            self._become_host(self._walls, Plan(**frame.decoded()), descriptors)
         self._hosts.add(pid)
-        os.close(control)
-        os.close(log)
-        os.close(board)
+        for descriptor in descriptors:
+            os.close(descriptor)
         handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
         self._channel.send(Op.FORKED, pid, [] if handle is None else [handle])
         if handle is not None:
@@ -74,6 +85,7 @@ class Zygote:
             return self._channel.send(Op.ENDED, [None, 0])
         _, status, usage = os.wait4(pid, 0)
         self._hosts.discard(pid)
+        self._walls.ended(pid)
         return self._channel.send(Op.ENDED, [os.waitstatus_to_exitcode(status), usage.ru_maxrss])
 
 

@@ -128,7 +128,7 @@ def test_answer_that_json_can_not_hold_is_explained(place, deployed, do, told):
 
 def test_host_that_dies_fails_its_request_only(place, deployed):
     client = place[2]
-    before = client.post(deployed.route_prefix, json={"text": ""}).json()["pid"]
+    before = client.post(deployed.route_prefix, json={"text": ""}).json()["born"]
 
     dead = client.post(deployed.route_prefix, json={"do": "die"})
     after = client.post(deployed.route_prefix, json={"text": "a"})
@@ -136,7 +136,7 @@ def test_host_that_dies_fails_its_request_only(place, deployed):
     assert dead.status_code == 500
     assert "exited: 7" in dead.json()["error"]["message"]
     assert after.status_code == 200
-    assert after.json()["pid"] != before
+    assert after.json()["born"] != before
 
 
 def test_request_over_its_time_is_a_504_and_the_next_is_answered(place, deployed):

@@ -2,6 +2,9 @@ import os
 import time
 
 
+BORN = time.time_ns()
+
+
 class RealtimeHandler:
     """Answers like the pipeline, and misbehaves when a request's `do` asks for it."""
 
@@ -28,4 +31,4 @@ class RealtimeHandler:
             return 3
         text = request.get("text", "")
         embedding = [float(text.count(letter)) for letter in "abc"]
-        return {"embedding": embedding, "by": "handler", "version": self.VERSION, "pid": os.getpid()}
+        return {"embedding": embedding, "by": "handler", "version": self.VERSION, "pid": os.getpid(), "born": BORN}

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from plugin_sdk.host import HostSettings
+from plugin_sdk.host import HostFailed, HostSettings
+from plugin_sdk.host.missing import UnknownWall, check_accepted
 from plugin_sdk.local_host import BadSetting, local_host_settings
 
 
@@ -28,6 +29,29 @@ def test_without_limits_the_defaults_hold(tmp_path):
     assert (settings.memory_mb, settings.call_timeout_s) == (defaults.memory_mb, defaults.call_timeout_s)
     assert settings.model_cache is None
     assert settings.env["HF_HUB_OFFLINE"] == "1"
+
+
+def test_walls_that_may_be_missing_are_named_one_by_one():
+    assert local_host_settings({"MIXPEEK_HOST_ALLOW_MISSING": "landlock, seccomp"}).allow_missing == {
+        "landlock",
+        "seccomp",
+    }
+    assert local_host_settings({}).allow_missing == frozenset()
+    with pytest.raises(UnknownWall, match="MIXPEEK_HOST_ALLOW_MISSING names the wall 'landlok'"):
+        local_host_settings({"MIXPEEK_HOST_ALLOW_MISSING": "landlok"})
+
+
+def test_a_missing_wall_is_refused_with_what_helps_and_the_setting_that_accepts_it():
+    missing = {"seccomp": "Unable to find libseccomp", "landlock": "Function not implemented"}
+
+    with pytest.raises(HostFailed) as failed:
+        check_accepted(missing, frozenset({"landlock"}))
+
+    assert failed.value.reason == "walls missing: seccomp"
+    assert "seccomp (Unable to find libseccomp)" in failed.value.problem
+    assert "apt-get install libseccomp2" in failed.value.fix
+    assert "MIXPEEK_HOST_ALLOW_MISSING=landlock,seccomp " in failed.value.fix
+    check_accepted(missing, frozenset(missing))
 
 
 def test_platforms_own_models_are_used_when_there(tmp_path):

@@ -1,0 +1,50 @@
+"""A worker in a process of its own, on a kernel that refuses some system calls: what its host tried comes out as JSON.
+
+python -m tests.integration.walls_worker '{"plugin": folder, "deny": [name], "allow": [wall], "codes": [text], …}'
+"""
+
+import errno
+import json
+import sys
+from pathlib import Path
+
+from plugin_sdk.errors import PlatformError
+from plugin_sdk.host import HostSettings, Zygote
+
+
+def main() -> None:
+    """Refuse the system calls, start a host, have it try each code."""
+    asked = json.loads(sys.argv[1])
+    if asked.get("deny"):
+        refuse(asked["deny"])
+    settings = HostSettings(memory_mb=1024, call_timeout_s=30, allow_missing=frozenset(asked.get("allow", [])))
+    told = {}
+    try:
+        with Zygote(settings) as zygote, zygote.start(Path(asked["plugin"]), name="probe") as host:
+            told["missing"] = list(zygote.missing)
+            host.open_realtime()
+            told["answers"] = [host.predict({"code": code}) for code in asked["codes"]]
+            told["log"] = host.log
+    except PlatformError as error:
+        told["error"] = str(error)
+    sys.stdout.write(json.dumps(told))
+
+
+def refuse(names: list[str]) -> None:
+    """As a container's seccomp profile would; `seccomp` itself is what `prctl` sets."""
+    import pyseccomp
+
+    rules = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
+    for name in names:
+        if name == "seccomp":
+            number = pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, "prctl")
+            rules.add_rule(pyseccomp.ERRNO(errno.EINVAL), number, pyseccomp.Arg(0, pyseccomp.EQ, 22))
+        else:
+            number = pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, name)
+            code = errno.ENOSYS if name.startswith("landlock") else errno.EPERM
+            rules.add_rule(pyseccomp.ERRNO(code), number)
+    rules.load()
+
+
+if __name__ == "__main__":
+    main()
