@@ -1,4 +1,5 @@
-"""What the plugin host costs: a child ready, a batch over the same work in process, a realtime hop, an idle child.
+"""What the plugin host costs: a child ready, a batch over the same work in process, a realtime hop, an idle child;
+and what of that the walls cost, against children with some of them or none.
 
     python -m benchmarks.host
 
@@ -20,6 +21,8 @@ from rich.table import Table
 from plugin_sdk.columns import to_frame
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host import HostSettings, PluginHost, Zygote
+from plugin_sdk.host.missing import WALLS
+from plugin_sdk.host.walls import Site
 
 DIM = 384
 FILES = {
@@ -64,26 +67,63 @@ def main() -> None:
         for name, text in FILES.items():
             Path(place, name).write_text(text, encoding="utf-8")
         began = time.perf_counter()
-        with Zygote(HostSettings()) as zygote:
-            table.add_row("zygote start", f"{time.perf_counter() - began:.2f} s", "", "")
-            _starts(zygote, Path(place), table)
+        with Zygote(HostSettings()) as zygote, Without("namespaces", "uid") as some, Without(*WALLS) as bare:
+            table.add_row("zygotes, each", f"{(time.perf_counter() - began) / 3:.2f} s", "", "")
+            _starts({"all walls": zygote, "no namespaces": some, "no walls": bare}, Path(place), table)
             with zygote.start(Path(place), name="bench") as host:
                 table.add_row("idle child, private", f"{_private_mib(host.pid):.1f} MiB", "", "8 MiB")
                 host.open_pipeline(ExtractorRequest.of("bench", "1.0.0"))
                 host.open_realtime()
                 _batches(host, table)
                 _realtime(host, table)
+                with bare.start(Path(place), name="bench") as bare_host:
+                    _walls(host, bare_host, table)
     Console().print(table)
 
 
-def _starts(zygote: Zygote, folder: Path, table: Table) -> None:
-    seconds = []
+class Without(Zygote):
+    """A zygote whose hosts lack walls, to be measured against; run nothing of value in them."""
+
+    def __init__(self, *walls: str) -> None:
+        super().__init__(HostSettings())
+        self._walls = walls
+
+    def _site(self, without: tuple[str, ...]) -> Site:
+        return super()._site((*without, *self._walls))
+
+
+def _starts(zygotes: dict[str, Zygote], folder: Path, table: Table) -> None:
+    seconds: dict[str, list[float]] = {name: [] for name in zygotes}
     for _ in range(30):
-        began = time.perf_counter()
-        host = zygote.start(folder, name="bench")
-        seconds.append(time.perf_counter() - began)
-        host.close()
-    table.add_row("fork to ready", *_ms(seconds), "10 ms")
+        for name, zygote in zygotes.items():
+            began = time.perf_counter()
+            host = zygote.start(folder, name="bench")
+            seconds[name].append(time.perf_counter() - began)
+            host.close()
+    for name, target in zip(zygotes, ("20 ms", "10 ms", ""), strict=True):
+        table.add_row(f"fork to ready, {name}", *_ms(seconds[name]), target)
+
+
+def _walls(walled: PluginHost, bare: PluginHost, table: Table) -> None:
+    """The same calls to both, in turn."""
+    bare.open_pipeline(ExtractorRequest.of("bench", "1.0.0"))
+    bare.open_realtime()
+    for rows in (64, 512):
+        sent = _rows(rows)
+        _compare(f"batch of {rows}", lambda host, sent=sent: host.run(sent), walled, bare, 200, table)  # type: ignore[misc]
+    _compare(f"realtime, {DIM} floats", lambda host: host.predict({"text": "x"}), walled, bare, 3000, table)
+
+
+def _compare(
+    name: str, call: Callable[[PluginHost], object], walled: PluginHost, bare: PluginHost, times: int, table: Table
+) -> None:
+    inside: list[float] = []
+    outside: list[float] = []
+    for _ in range(times):
+        inside.append(_timed(lambda: call(walled)))
+        outside.append(_timed(lambda: call(bare)))
+    percent = [(f(inside) / f(outside) - 1) * 100 for f in (median, min)]
+    table.add_row(f"walls over none, {name}", *(f"{p:+.1f} %" for p in percent), "2 %")
 
 
 def _batches(host: PluginHost, table: Table) -> None:
