@@ -25,7 +25,18 @@ EVERY_S = 2.0
 SHARE = 0.05
 """Part of the time that saving may take: a large state is saved less often."""
 
-SERVICES = ("s3", "dynamodb", "sqs", "lambda", "cloudformation", "apigateway", "iam", "kms", "secretsmanager", "eventbridge")
+SERVICES = (
+    "s3",
+    "dynamodb",
+    "sqs",
+    "lambda",
+    "cloudformation",
+    "apigateway",
+    "iam",
+    "kms",
+    "secretsmanager",
+    "eventbridge",
+)
 SIGNED_FOR = re.compile(rb"Credential=[^/]+/\d+/[^/]+/([a-z0-9-]+)/aws4_request")
 READS = re.compile(rb"DynamoDB_\d+\.(Get|BatchGet|Query|Scan|Describe|List|TransactGet)|AmazonSQS\.(Get|List)")
 LIVE = {
