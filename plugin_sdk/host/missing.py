@@ -7,7 +7,8 @@ from plugin_sdk.errors import HostFailed, PlatformError
 NAMESPACES, LANDLOCK, SECCOMP, UID = "namespaces", "landlock", "seccomp", "uid"
 
 WALLS = {
-    NAMESPACES: "In a container, add the capability SYS_ADMIN, or allow user namespaces and mounts in its profiles.",
+    NAMESPACES: "In a container, add the capability SYS_ADMIN, or allow user namespaces and mounts in its profiles; on "
+    "Ubuntu, set kernel.apparmor_restrict_unprivileged_userns=0 or run the worker as root.",
     LANDLOCK: "It needs Linux 5.13 or newer with 'landlock' among the kernel's security modules (lsm=).",
     SECCOMP: "It needs libseccomp.so.2 (Debian and Ubuntu: apt-get install libseccomp2; Fedora: dnf install libseccomp).",
     UID: "Run the worker as another user than root, or give it the capabilities SETUID and SETGID.",

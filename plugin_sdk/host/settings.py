@@ -12,7 +12,7 @@ class HostSettings:
     Attributes:
         memory_mb: private memory of one host process.
         call_timeout_s: seconds for one batch of a step, one realtime request, or the loading of the plugin's files.
-        scratch_mb: size of the largest file that the plugin may write into its own folder.
+        scratch_mb: size of the plugin's own folder, which is memory too; without namespaces, of each file in it.
         model_cache: a Hugging Face cache, read by all hosts; None leaves the plugin without one.
         env: variables that the operator adds, e.g. CUDA_VISIBLE_DEVICES; nothing else of the worker's reaches a host.
         preload_torch: import torch once for all hosts; costs 200 MB, saves 2.5 s at the first model of each.
