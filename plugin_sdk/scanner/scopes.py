@@ -18,7 +18,7 @@ EVAL, SINK = 0, 1
 class Var:
     """Everything that may be bound to one name, and the units to look at again when that grows."""
 
-    __slots__ = ("joined", "readers", "seen", "values", "wide")
+    __slots__ = ("changes", "joined", "readers", "seen", "values", "wide")
 
     def __init__(self) -> None:
         self.values: frozenset[Value] = frozenset()
@@ -27,6 +27,7 @@ class Var:
         self.readers: dict[Unit, None] = {}
         self.wide: set[str] = set()
         """Kinds of values that became too many to be told apart."""
+        self.changes = 0
         self.joined: Var | None = None
 
     def root(self) -> "Var":

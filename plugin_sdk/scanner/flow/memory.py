@@ -3,11 +3,13 @@
 import ast
 from collections import Counter, deque
 from collections.abc import Iterable
+from itertools import chain
 
 from plugin_sdk.scanner.flow.values import (
     ANYTHING,
     CAPS,
     DULL,
+    MAX_CHANGES,
     MAX_KEPT,
     MAX_TEXTS,
     MAX_TOTAL,
@@ -15,7 +17,7 @@ from plugin_sdk.scanner.flow.values import (
     Values,
     is_method,
 )
-from plugin_sdk.scanner.flow.widening import kept, widened
+from plugin_sdk.scanner.flow.widening import is_whole, kept, widened
 from plugin_sdk.scanner.scopes import Module, Scope, Unit, Value, Var
 
 
@@ -54,7 +56,6 @@ class Memory:
         self._hubbed: set[Scope] = set()
         self._anything = Var()
         """Stands for all variables that may hold almost anything."""
-        self._anything.wide = set(CAPS)
         self._anything.values = frozenset({ANYTHING})
         self._any_function.names.update({"*": self._anything, "self": self._anything})
         self._any_function.result = self._anything
@@ -90,6 +91,9 @@ class Memory:
         if not fresh:
             return
         var.seen |= fresh
+        if var is self._anything:
+            self._write_anything(fresh)
+            return
         if "txt" in var.wide:
             fresh = self._fewer_texts(fresh, var.values)
         loose = {form for value in fresh if value[0] != "box" and (form := self._form(var, value)) is not None}
@@ -99,9 +103,22 @@ class Memory:
             merged = self._with_box(var, merged, inside)
         if merged != var.values:
             var.values = merged
-            if (len(merged) > MAX_TOTAL or ANYTHING in merged) and var is not self._anything:
+            var.changes += 1
+            if ANYTHING in merged or len(merged) > MAX_TOTAL or var.changes > MAX_CHANGES:
                 self._joins.append((var, self._anything))
             self._look_again(var)
+
+    def _write_anything(self, values: Values) -> None:
+        """Of what may be anything only whole modules are kept; its functions get whatever is handed around."""
+        modules: set[Value] = set()
+        for kind, what in chain(values, *(inner for outer, inner in values if outer == "box")):
+            if kind == "def":
+                self._hub(what)
+            elif kind == "lib" and is_whole(what):
+                modules.add((kind, what))
+        if not modules <= self._anything.values:
+            self._anything.values |= modules
+            self._look_again(self._anything)
 
     @staticmethod
     def _fewer_texts(fresh: Values, known: Values) -> Values:

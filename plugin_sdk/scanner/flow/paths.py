@@ -50,18 +50,20 @@ PASS_THROUGH = {
 
 def type_of(value: Value) -> Value:
     kind, what = value
+    if kind == "lib" and what.startswith("?"):
+        return value
     return ("cls", what) if kind == "obj" else (kind, what.removesuffix("()") if what.endswith("()") else f"{what}()")
 
 
 @lru_cache(maxsize=50_000)
 def member_path(path: str, name: str) -> str | None:
     """The path of an attribute. Of what a call made only the last name is kept: paths must not grow without end."""
-    made, call, _ = path.partition("()")
-    if call:
-        return f"{made}().{name}"
     if path.startswith("?"):
         listed = next((part for part in path.split(".") if part.removesuffix("[]") in LISTED), None)
         return f"?.{listed}.{name}" if listed else f"?.{name}"
+    made, call, _ = path.partition("()")
+    if call:
+        return f"{made}().{name}"
     if path.startswith(("builtins.", "typing.")):
         return f"?.{name}" if name in LISTED else None
     parts = path.split(".")

@@ -26,6 +26,9 @@ MAX_TEXTS = 12
 MAX_TOTAL = 24
 """A variable that holds more may hold anything."""
 
+MAX_CHANGES = 12
+"""A variable that grows more often may hold anything too."""
+
 ANYTHING: Value = ("any", "")
 
 DULL: set[Value] = {

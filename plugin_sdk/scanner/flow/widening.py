@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from plugin_sdk.scanner import libraries
 from plugin_sdk.scanner.flow.paths import FOLLOWED, LISTED, PASS_THROUGH, REACHABLE
-from plugin_sdk.scanner.judge import MODULES, STDLIB
+from plugin_sdk.scanner.judge import MODULES, STDLIB, is_sensitive_module
 from plugin_sdk.scanner.scopes import Value
 from plugin_sdk.scanner.tables import STDLIB_OBJECT_DOORS
 
@@ -21,6 +21,11 @@ ARGUMENTS_MATTER = set(libraries.TEXT_FUNCTIONS) | libraries.TYPE_FUNCTIONS | PA
 def arguments_matter(path: str) -> bool:
     """Whether a function's arguments decide on its harm, so that it must be known where it is called."""
     return path in ARGUMENTS_MATTER or any(re.fullmatch(pattern, path) for pattern, *_ in libraries.OPTIONS)
+
+
+def is_whole(path: str) -> bool:
+    """Whether a path is a whole library or module that may be passed around."""
+    return not any(mark in path for mark in ".?(") and not is_sensitive_module(path)
 
 
 def kept(value: Value) -> Value:

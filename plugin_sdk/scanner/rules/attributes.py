@@ -55,6 +55,8 @@ class AttributeRules(ImportRules):
     def _module_value(self, node: ast.expr, parent: ast.AST | None) -> None:
         if isinstance(parent, ast.Attribute) and parent.value is node:
             return
+        if ANYTHING in self.flow.of(node):
+            return
         for kind, path in self.known(node):
             if kind == "lib" and is_sensitive_module(path) and not import_is_refused(path):
                 why = "a module in a variable can be used unseen"

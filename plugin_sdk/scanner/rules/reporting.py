@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from plugin_sdk.scanner import tables
 from plugin_sdk.scanner.flow import LISTED, Flow
 from plugin_sdk.scanner.flow.values import ANYTHING, Values
+from plugin_sdk.scanner.flow.widening import is_whole
 from plugin_sdk.scanner.judge import Verdict
 from plugin_sdk.scanner.report import Severity, Violation
 from plugin_sdk.scanner.scopes import Module, Value
@@ -65,7 +66,7 @@ class Reporting(ABC):
 
 def _is_known(value: Value) -> bool:
     kind, what = value
-    return kind != "txt" and (kind != "lib" or not any(mark in what for mark in ".?("))
+    return is_whole(what) if kind == "lib" else kind != "txt"
 
 
 def state_change(path: str) -> Verdict:
