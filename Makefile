@@ -25,6 +25,7 @@ $(PY):
 $(READY): $(PY) pyproject.toml constraints.txt
 	@echo "Installing into $(VENV); the first time this takes some minutes."
 	@$(PY) -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(PY) -m pip install -q --disable-pip-version-check --no-deps --upgrade --target $(VENV)/clients/mixpeek-1.3 mixpeek==1.3.783
 	@grep -q plugin_sdk.cli.app $(VENV)/bin/mixpeek || $(PY) -m pip install -q --no-deps --force-reinstall -e .
 	@touch $(READY)
 

@@ -1,7 +1,10 @@
 """The whole life of a plugin on one machine: the CLI, the owner's HTTP calls, bad input, and a restart."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -132,7 +135,7 @@ def test_owners_collection_is_created_by_the_official_client(platform, prose):
 
     profile = platform.profile
     client = mixpeek.Mixpeek(api_key=profile["api_key"], base_url=profile["base_url"] + "/v1", namespace=prose)
-    bucket = platform.request("GET", "/v1/buckets/prose", headers={"X-Namespace": prose}).json()["bucket_id"]
+    bucket = bucket_id(platform, prose)
 
     created = client.collections.create(
         name="my_collection",
@@ -146,6 +149,40 @@ def test_owners_collection_is_created_by_the_official_client(platform, prose):
 
     assert created["collection_name"] == "my_collection"
     assert created["feature_extractor"]["params"] == {"threshold": 0.7}
+
+
+def test_newer_client_leads_a_collection_through_its_life(platform, prose):
+    client = Path(sys.prefix) / "clients" / "mixpeek-1.3"
+    assert client.is_dir(), "run 'make setup': it installs the client's 1.3 series apart"
+    profile = platform.profile
+    words = (
+        profile["base_url"] + "/v1",
+        profile["api_key"],
+        prose,
+        bucket_id(platform, prose),
+        "chestnuts in the garden",
+    )
+    script = Path(__file__).with_name("client_1_3.py")
+
+    ran = subprocess.run(
+        [sys.executable, script, *words],
+        env=os.environ | {"PYTHONPATH": str(client)},
+        capture_output=True,
+        text=True,
+        timeout=170,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    seen = json.loads(ran.stdout)
+    assert (seen["status"], seen["parameters"], seen["listed"]) == ("COMPLETED", {"threshold": 0.7}, 5)
+    assert "chestnut" in seen["best"]
+    assert seen["by_search"] == seen["best"]
+    assert seen["objects"] == 13
+    assert prose in seen["namespaces"]
+
+
+def bucket_id(platform, namespace: str) -> str:
+    return platform.request("GET", "/v1/buckets/prose", headers={"X-Namespace": namespace}).json()["bucket_id"]
 
 
 def broken(tmp_path: Path, file: str, find: str, put: str) -> Path:
