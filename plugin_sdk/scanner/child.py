@@ -8,7 +8,7 @@ from dataclasses import astuple
 
 from plugin_sdk.scanner.scan import CPU_LIMIT_S, judge_sources
 
-MEMORY_BYTES = 1 << 30
+MEMORY_BYTES = 150 << 20
 
 
 def main() -> None:

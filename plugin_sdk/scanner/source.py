@@ -14,7 +14,7 @@ MAX_FILE_BYTES = 1 << 20
 MAX_SOURCE_BYTES = 8 << 20
 MAX_BRACKETS = 60
 MAX_TREE_DEPTH = 400
-QUICK_BYTES = 256 << 10
+QUICK_BYTES = 64 << 10
 """Sources up to this size in all are parsed in the scanning process itself, if nothing about them looks hostile."""
 
 COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
@@ -123,7 +123,7 @@ def depth_over(tree: ast.AST, limit: int) -> bool:
 
 
 def _too_deep(file: str) -> Unreadable:
-    return _unreadable(file, "Code nested too deeply", 1, 0, "Split long expressions and nested blocks into functions")
+    return _unreadable(file, "Code nested too deeply", 1, 0, "Split long expressions, nested blocks and large files")
 
 
 def _unreadable(file: str, message: str, line: int, column: int, fix: str) -> Unreadable:

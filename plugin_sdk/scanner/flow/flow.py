@@ -12,7 +12,8 @@ from plugin_sdk.scanner.flow.families import families, shared_names
 from plugin_sdk.scanner.flow.stores import Stores
 from plugin_sdk.scanner.scopes import EVAL, SINK, Module, Scope, Unit
 
-DEADLINE_S = 3.0
+DEADLINE_S = 3.5
+"""Processor time for the flow and the rules together."""
 
 
 class TooTangled(Exception):
@@ -21,6 +22,8 @@ class TooTangled(Exception):
 
 class Flow(Stores):
     """The modules of one plugin and what their expressions may be."""
+
+    _deadline = 0.0
 
     def run(self, budget: int = 40) -> None:
         """Evaluate until nothing changes; at most `budget` times as many operations as the plugin has."""
@@ -41,20 +44,26 @@ class Flow(Stores):
         self.families = families([scope for module in self.modules.values() for scope in self._classes(module)])
         self.shared = shared_names(self.families)
         self._callable = {family for scope, family in self.families.items() if "__call__" in scope.names}
-        deadline = time.thread_time() + DEADLINE_S
+        self._deadline = time.thread_time() + DEADLINE_S
         left = 20_000 + budget * sum(len(unit.ops) for unit in self._queue)
         while self._queue:
             unit = self._queue.popleft()
             unit.queued = False
             left -= len(unit.ops) + 1
-            if left < 0 or time.thread_time() > deadline:
+            if left < 0:
                 raise TooTangled
+            self.check_time()
             self.evaluate(unit)
         self._settled = True
         self.defined = set(self._stored)
         for module in self.modules.values():
             for scope in self._classes(module):
                 self.defined |= scope.names.keys()
+
+    def check_time(self) -> None:
+        """Give up once the time for this plugin is spent."""
+        if time.thread_time() > self._deadline:
+            raise TooTangled
 
     def evaluate(self, unit: Unit) -> None:
         self._unit = unit

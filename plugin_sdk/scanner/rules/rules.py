@@ -26,6 +26,7 @@ class Rules(TextRules):
         return self.found
 
     def _unit(self, unit: Unit) -> None:
+        self.flow.check_time()
         for kind, node, scope, extra in unit.ops:
             if kind == EVAL:
                 handler: Any = HANDLERS.get(type(node))
