@@ -1,4 +1,4 @@
-"""Addresses written into a plugin: every notation of a loopback, private, link-local or metadata address."""
+"""Addresses written into a plugin: every notation of a loopback, link-local or metadata address."""
 
 import ipaddress
 import re
@@ -13,7 +13,7 @@ METADATA_NAMES = re.compile(
 )
 LOCAL_NAMES = re.compile(
     r"^(localhost\d*(\.localdomain\d*)?|ip6-localhost|ip6-loopback|loopback|.*\.localhost|localtest\.me|.*\.localtest\.me"
-    r"|lvh\.me|.*\.lvh\.me|.*\.local|vcap\.me|.*\.vcap\.me)$"
+    r"|lvh\.me|.*\.lvh\.me|vcap\.me|.*\.vcap\.me)$"
 )
 WILDCARD = re.compile(r"(?:^|[.-])(\d{1,3}[.-]\d{1,3}[.-]\d{1,3}[.-]\d{1,3})[.-]?[\w.-]*\.(nip\.io|sslip\.io|xip\.io)$")
 METADATA = {
@@ -87,18 +87,7 @@ def _internal(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return _internal(inner) or address == ipaddress.IPv6Address("::1")
-    return (
-        address in METADATA
-        or address.is_loopback
-        or address.is_link_local
-        or address.is_unspecified
-        or (address.is_private and not _documentation(address))
-    )
-
-
-def _documentation(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    networks = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
-    return any(address in ipaddress.ip_network(network) for network in networks)
+    return address in METADATA or address.is_loopback or address.is_link_local or address.is_unspecified
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from plugin_sdk.scanner.report import Violation
+from plugin_sdk.scanner.payloads import Payload, payload
+from plugin_sdk.scanner.report import Severity, Violation
 
 COMPILED = ("it is compiled code, which cannot be judged", "Ship Python source only")
 NAMES: list[tuple[re.Pattern[str], str, tuple[str, str]]] = [
@@ -52,11 +53,7 @@ SIGNATURES = [
     (b"BC\xc0\xde", "LLVM bitcode"),
 ]
 PYC = re.compile(rb"^.[\x0c-\x0f]\r\n[\0-\x03]\0\0\0|^\x03\xf3\r\n", re.DOTALL)
-PICKLE = re.compile(rb"^\x80[\x02-\x05]")
-DANGEROUS_PICKLE = re.compile(
-    rb"(posix|nt|os|subprocess|builtins|__builtin__|sys|importlib|runpy|pty|socket|shutil|ctypes|operator|code|webbrowser)"
-    rb"[\n\x94\x8c\x93]"
-)
+PICKLE_NAMES = (".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle")
 
 
 def judge_content(file: str, content: bytes) -> Iterator[Violation]:
@@ -76,12 +73,18 @@ def judge_content(file: str, content: bytes) -> Iterator[Violation]:
         yield _program(file, "a Windows program")
     elif PYC.match(content):
         yield _program(file, "compiled Python")
-    elif PICKLE.match(content) or name.endswith((".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle")):
-        severity = "error" if DANGEROUS_PICKLE.search(content[:65536]) else "warning"
-        yield Violation(
-            file, 1, 0, "Pickle data", "error" if severity == "error" else "warning", "Use json, safetensors or Parquet",
-            "unpickling runs code that the data names",
-        )  # fmt: skip
+    else:
+        yield from _judge_payload(file, payload(content), name.endswith(PICKLE_NAMES))
+
+
+def _judge_payload(file: str, found: Payload | None, named_so: bool) -> Iterator[Violation]:
+    if found == "program":
+        yield _program(file, "a program inside an archive")
+    elif found is not None or named_so:
+        message = "Object array" if found == "object array" else "Pickle data"
+        severity: Severity = "error" if found == "dangerous pickle" else "warning"
+        why = "unpickling runs code that the data names"
+        yield Violation(file, 1, 0, message, severity, "Use json, safetensors or Parquet", why)
 
 
 def _portable_executable(content: bytes) -> bool:

@@ -210,6 +210,8 @@ LOADERS = (
     r"(from_pretrained|from_config|pipeline|SentenceTransformer|CrossEncoder|SparseEncoder|load_dataset|create_model)"
 )
 
+DATA_LOADER = r"torch\.utils\.data(\.dataloader)?\.DataLoader"
+
 OPTIONS: list[tuple[str, str, int | None, set[object], str]] = [
     (r"torch(\.serialization)?\.load", "weights_only", None, {True}, "warning"),
     (r"numpy(\.lib(\.\w+)*)?\.load", "allow_pickle", 2, {False}, "warning"),
@@ -219,6 +221,12 @@ OPTIONS: list[tuple[str, str, int | None, set[object], str]] = [
     (r"logging\.basicConfig", "filename", None, {None}, ""),
     (r"(httpx|httpcore)\..*", "uds", None, {None}, ""),
     (r"ffmpeg\..*", "cmd", None, {"ffmpeg", "ffprobe"}, ""),
+    (DATA_LOADER, "num_workers", 5, {0}, ""),
+    (DATA_LOADER, "multiprocessing_context", 10, {None}, ""),
+    (r"(transformers|datasets)\..*", "dataloader_num_workers", None, {0}, ""),
+    (r"transformers(\..*)?\.pipeline", "num_workers", None, {0, None}, ""),
+    (r"datasets\..*", "num_proc", None, {1, None}, ""),
+    (r"joblib\.Parallel", "n_jobs", 0, {1, None}, ""),
     (r"argparse\.ArgumentParser", "fromfile_prefix_chars", None, {None}, ""),
     (r"soundfile\..*", "format", None, {"WAV", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "W64", None}, ""),
 ]

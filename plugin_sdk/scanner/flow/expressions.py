@@ -1,6 +1,7 @@
 """Expressions: the value of each kind of node from the values of its parts."""
 
 import ast
+from functools import reduce
 from typing import Any
 
 from plugin_sdk.scanner.flow.calls import Calls
@@ -102,9 +103,16 @@ class Expressions(Calls):
         elif isinstance(node.op, ast.Mod):
             found |= {("txt", value[1]) for value in left if value[0] == "txt"}
             found |= {("txt", percent(a[1], b[1])) for a in left for b in right if a[0] == b[0] == "txt"}
+            if isinstance(node.right, ast.Tuple):
+                found |= self._percent_tuple(left, node.right.elts)
         elif isinstance(node.op, ast.Mult):
             found |= {value for value in left | right if value[0] == "txt"}
         return frozenset(found)
+
+    def _percent_tuple(self, texts: Values, parts: list[ast.expr]) -> Values:
+        """`"%s.%s" % (a, b)` with the tuple written out."""
+        given = [next((value[1] for value in self.of(part) if value[0] == "txt"), "\0") for part in parts[:50]]
+        return frozenset(("txt", reduce(percent, given, value[1])) for value in texts if value[0] == "txt")
 
     def _f_string(self, node: ast.JoinedStr, scope: Scope) -> Values:
         return joined([self.of(part) or frozenset({("txt", "\0")}) for part in node.values])
@@ -115,7 +123,7 @@ class Expressions(Calls):
     def _call_node(self, node: ast.Call, scope: Scope) -> Values:
         functions = self.of(node.func)
         if ("lib", "builtins.super") in functions:
-            return self.self_of(scope)
+            return self.super_of(scope)
         arguments = [self.of(argument) for argument in node.args]
         keywords = {keyword.arg or "**": self.of(keyword.value) for keyword in node.keywords}
         spread = any(isinstance(argument, ast.Starred) for argument in node.args)

@@ -105,6 +105,13 @@ class Objects(Names):
                 own = True
         return frozenset(found | self.given_by(*ITERATION) if own else found)
 
+    def super_of(self, scope: Scope) -> Values:
+        """What `super()` gives: the object, and what its class has from a library's."""
+        found = self.self_of(scope)
+        for _, family in found:
+            found |= {("lib", f"{path}()") for kind, path in self.read(family.result) if kind == "lib"}
+        return found
+
     def self_of(self, scope: Scope) -> Values:
         here: Scope | None = scope
         while here is not None and here.kind != "class":

@@ -14,6 +14,10 @@ KEYWORD_DUNDERS = words(
 )
 
 
+HARMLESS_BY_DEFAULT = words("format cmd filename uds n_jobs num_proc dataloader_num_workers multiprocessing_context")
+"""Options that need not be feared in an unpacked mapping whose keys are unknown."""
+
+
 class OptionRules(CodeRules):
     """Judges the arguments of calls, and options kept in dicts."""
 
@@ -34,7 +38,7 @@ class OptionRules(CodeRules):
         if given is not None:
             if not (
                 isinstance(given, ast.Constant)
-                and any(given.value is value or (given.value == value and isinstance(value, str)) for value in safe)
+                and any(type(given.value) is type(value) and given.value == value for value in safe)
             ):
                 self.report(node, f"Unsafe option: {shown}({keyword}=…)", "its value can make the call run code", fix)
         elif self._spread(node, keyword, arguments):
@@ -54,7 +58,7 @@ class OptionRules(CodeRules):
                     isinstance(item.value, ast.Dict) and all(isinstance(key, ast.Constant) for key in item.value.keys)
                 ):
                     if not boxes or keyword in names or any(UNKNOWN_TEXT in name for name in names):
-                        return keyword in names or keyword not in {"format", "cmd", "filename", "uds"}
+                        return keyword in names or keyword not in HARMLESS_BY_DEFAULT
                 elif keyword in names:
                     return True
         return False
@@ -78,6 +82,8 @@ class OptionRules(CodeRules):
                 name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
                 if not name.startswith("save"):
                     self.report(node, "Unsafe option: allow_pickle", libraries.PICKLE, "Write allow_pickle=False")
+            elif item.arg == "weights_only" and isinstance(item.value, ast.Constant) and item.value.value is False:
+                self.report(node, "Unsafe option: weights_only", libraries.PICKLE, "Write weights_only=True")
             elif item.arg == "attn_implementation" and any(
                 "/" in str(text) for kind, text in self.known(item.value) if kind == "txt"
             ):

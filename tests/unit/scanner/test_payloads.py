@@ -1,0 +1,112 @@
+"""Data files that carry code: pickles under any name, object arrays, and whatever wraps them."""
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import pickle
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+
+from plugin_sdk.scanner import scan_files
+
+
+class Runs:
+    """Unpickling it would start a process."""
+
+    def __reduce__(self):
+        return (os.system, ("true",))
+
+
+def array(value: object) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, value, allow_pickle=True)
+    return buffer.getvalue()
+
+
+def zipped(content: bytes, name: str = "archive/data.pkl") -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/version", b"3")
+        archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+EVIL = pickle.dumps(Runs())
+DANGEROUS = {
+    "a pickle under another name": EVIL,
+    "the first protocol": pickle.dumps(Runs(), 0),
+    "the second protocol": pickle.dumps(Runs(), 1),
+    "the third protocol": pickle.dumps(Runs(), 2),
+    "an object array": array(np.array([Runs()], dtype=object)),
+    "a field of objects": array(np.array([(1, Runs())], dtype=[("a", "i4"), ("b", "O")])),
+    "a torch file": zipped(EVIL),
+    "an npz": zipped(array(np.array([Runs()], dtype=object)), "a.npy"),
+    "gzip": gzip.compress(EVIL),
+    "zlib": zlib.compress(EVIL),
+    "bzip2": bz2.compress(EVIL),
+    "xz": lzma.compress(EVIL),
+    "a zip in a zip": zipped(zipped(EVIL), "inner.zip"),
+    "a zip in gzip": gzip.compress(zipped(EVIL)),
+}
+
+
+@pytest.mark.parametrize("content", DANGEROUS.values(), ids=DANGEROUS)
+def test_pickle_that_names_a_dangerous_function_is_refused_wherever_it_hides(content):
+    report = scan_files({"weights.dat": content})
+
+    assert not report.passed
+    assert [violation.message for violation in report.violations] == ["Pickle data"]
+
+
+def test_program_inside_an_archive_is_refused():
+    report = scan_files({"data.zip": zipped(b"\x7fELF\x02\x01\x01" + bytes(60), "tool")})
+
+    assert [violation.message for violation in report.violations] == ["Compiled code: a program inside an archive"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (pickle.dumps({"a": [1, 2.5, "x"]}), "Pickle data"),
+        (array(np.array(["a", None], dtype=object)), "Object array"),
+        (zipped(array(np.array(["a", None], dtype=object)), "a.npy"), "Object array"),
+    ],
+)
+def test_pickle_of_plain_values_is_worth_a_warning(content, message):
+    report = scan_files({"vocab.bin": content})
+
+    assert report.passed
+    assert [(violation.message, violation.severity) for violation in report.violations] == [(message, "warning")]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        array(np.zeros((3, 4), np.float32)),
+        array(np.array(["a", "b"])),
+        array(np.array([(1, 2.0)], dtype=[("Oa", "i4"), ("b", "f8")])),
+        zipped(array(np.zeros(3)), "a.npy"),
+        gzip.compress(b'{"os": 1}'),
+        zipped(b"import os\n", "notes.txt"),
+        b"PK\x03\x04 damaged",
+        b"\x1f\x8b damaged",
+        b"\xfd7zXZ\0 damaged",
+        b"\x93NUMPY",
+        b"os\nsystem\nposix\n",
+        b"The modules os\nand sys\nare explained here.",
+    ],
+    ids=range(12),
+)
+def test_plain_data_passes_whatever_wraps_it(content):
+    assert scan_files({"data.bin": content}, strict=True).violations == []
+
+
+def test_compression_bomb_is_read_no_further_than_its_start():
+    bomb = gzip.compress(bytes(200 << 20))
+
+    assert scan_files({"data.gz": bomb}).violations == []
