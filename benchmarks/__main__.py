@@ -1,9 +1,10 @@
 """All measurements, one after the other: `make bench`."""
 
-from benchmarks import api, cold_import, host, local
+from benchmarks import api, cold_import, host, local, scanner
 
 if __name__ == "__main__":
     cold_import.main()
     api.main()
     host.main()
     local.main()
+    scanner.main()

@@ -1,6 +1,7 @@
 """The scanner's child process: judges sources from standard input under a time and memory limit."""
 
 import contextlib
+import gc
 import json
 import resource
 import sys
@@ -17,5 +18,6 @@ def main() -> None:
     with contextlib.suppress(ValueError, OSError):  # macOS knows the limit and refuses it
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    gc.disable()  # the process ends soon, and its memory is limited
     sources = {name: text.encode("latin-1") for name, text in json.load(sys.stdin.buffer).items()}
     json.dump([astuple(violation) for violation in judge_sources(sources)], sys.stdout)

@@ -1,16 +1,18 @@
 """Texts that a plugin puts together: sums, formats and methods, as far as they are worth following."""
 
-from plugin_sdk.scanner.flow.values import MAX_TEXTS, NOTHING, Values
+from plugin_sdk.scanner.flow.values import NOTHING, Values
 
 MAX_TEXT = 4096
+
+MAX_CHOICES = 6
 
 
 def joined(parts: list[Values]) -> Values:
     """All texts that the parts may make, side by side; what is not known stands as a NUL."""
     texts = [""]
     for part in parts:
-        choices = [value[1] for value in part if value[0] == "txt"][:MAX_TEXTS] or ["\0"]
-        texts = [text + choice for text in texts for choice in choices][: MAX_TEXTS * 2]
+        choices = sorted(value[1] for value in part if value[0] == "txt")[:MAX_CHOICES] or ["\0"]
+        texts = [text + choice for text in texts for choice in choices][: MAX_CHOICES * 2]
     return frozenset(("txt", text) for text in texts if text.strip("\0") and len(text) <= MAX_TEXT)
 
 

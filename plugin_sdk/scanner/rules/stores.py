@@ -5,6 +5,7 @@ import ast
 from plugin_sdk.scanner import libraries, tables
 from plugin_sdk.scanner.flow import LISTED
 from plugin_sdk.scanner.flow.values import ANYTHING
+from plugin_sdk.scanner.judge import judge_path
 from plugin_sdk.scanner.rules.calls import CallRules
 from plugin_sdk.scanner.rules.reporting import DUNDER, DUNDER_FIX, DUNDER_WHY, last_name, spelled, state_change
 from plugin_sdk.scanner.scopes import Scope
@@ -41,6 +42,8 @@ class StoreRules(CallRules):
                 continue
             elif path in tables.PROCESS_MODULES:
                 self.verdict(target, state_change(f"{path}.{target.attr}"))  # type: ignore[attr-defined]
+            elif verdict := judge_path(f"{path}.{target.attr}"):  # type: ignore[attr-defined]
+                self.verdict(target, verdict)
             elif self._is_code(extra[0], path):
                 why = "a changed library changes what others run"
                 self.report(target, f"Changed library: {path}", why, "Wrap the function in one of your own")

@@ -2,6 +2,8 @@
 
 from textwrap import dedent
 
+from tests.unit.scanner.principles import PRINCIPLES
+
 BUILTINS_BY_OTHER_NAMES = """
 e = eval; e('1')
 ---
@@ -2424,6 +2426,7 @@ FAMILIES = {
     "addresses": ADDRESSES,
     "roundabout": ROUNDABOUT,
     "flows": PLAIN_FLOWS,
+    **PRINCIPLES,
 }
 
 

@@ -509,6 +509,195 @@ import torch
 x = torch.compile(model)
 y = torch.jit.script(model)
 z = torch.export.export(model, (x,))
+---
+import requests
+requests.get('http://10.0.0.5:8080/v1', timeout=3)
+requests.post('http://192.168.1.20/embed')
+requests.get('https://172.16.3.4/')
+BASE = 'http://minio.default.svc.cluster.local:9000'
+HOST = '10.1.2.3'
+---
+import torch
+from torch.utils.data import DataLoader, Dataset
+class Rows(Dataset):
+    def __init__(self, rows): self.rows = rows
+    def __len__(self): return len(self.rows)
+    def __getitem__(self, i): return self.rows[i]
+loader = DataLoader(Rows([1]), batch_size=8, shuffle=False, num_workers=0)
+for batch in DataLoader(Rows([1]), batch_size=2): print(batch)
+---
+from __future__ import annotations
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+if TYPE_CHECKING:
+    import pandas as pd
+@dataclass(slots=True)
+class Config:
+    names: list[str] = field(default_factory=list)
+    limits: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    kind: ClassVar[str] = 'x'
+    def frame(self) -> pd.DataFrame: ...
+---
+class Registry:
+    _known: dict = {}
+    def __init_subclass__(cls, name=None, **kwargs):
+        super().__init_subclass__(**kwargs)
+        Registry._known[name or cls.__name__.lower()] = cls
+    @classmethod
+    def make(cls, name, *args): return cls._known[name](*args)
+class Upper(Registry, name='upper'):
+    def __call__(self, text): return text.upper()
+print(Registry.make('upper')('a'))
+---
+class Typed:
+    def __class_getitem__(cls, item): return cls
+    def __getattr__(self, name):
+        if name.startswith('x_'): return name
+        raise AttributeError(name)
+Typed[int]().x_a
+---
+import functools, time
+def retry(times=3, wait=0.1):
+    def decorate(function):
+        @functools.wraps(function)
+        def inner(*args, **kwargs):
+            for attempt in range(times):
+                try: return function(*args, **kwargs)
+                except (OSError, ValueError):
+                    if attempt == times - 1: raise
+                    time.sleep(wait * 2 ** attempt)
+        return inner
+    return decorate
+@retry(times=2)
+def call(x): return x
+---
+import contextlib, time, logging
+log = logging.getLogger(__name__)
+@contextlib.contextmanager
+def timed(name):
+    start = time.perf_counter()
+    try: yield
+    finally: log.info('%s took %.3f s', name, time.perf_counter() - start)
+with timed('load'): pass
+---
+from typing import get_type_hints
+class A: x: int
+get_type_hints(A)
+---
+import functools, operator
+total = functools.reduce(operator.mul, [1, 2, 3], 1)
+rows = sorted([{'a': 1}], key=operator.itemgetter('a'))
+names = list(map(operator.attrgetter('name'), []))
+---
+import inspect
+if inspect.isclass(int): params = inspect.signature(len).parameters
+---
+import gc, sys
+gc.collect()
+print(sys.version_info[:2], sys.maxsize, sys.argv[0])
+---
+import codecs
+text = codecs.decode(b'abc', 'utf-8', 'replace')
+reader = codecs.getincrementaldecoder('utf-8')()
+BOM = codecs.BOM_UTF8
+---
+from string import Template, Formatter
+Template('$a').safe_substitute(a=1)
+fields = [name for _, name, _, _ in Formatter().parse('{a} {b}')]
+---
+row = {'name': 'x', 'score': 0.5}
+print('{name}: {score:.2f}'.format(**row))
+print('{0.real:.1f} {1[0]}'.format(1.0, [2]))
+print(f"{row['name']!r:>10} {row['score']:.{2}f} {max(1, 2)}")
+---
+import logging
+logging.basicConfig(level='INFO', format='%(asctime)s %(levelname)s %(message)s')
+logging.getLogger('httpx').setLevel(logging.WARNING)
+logger = logging.getLogger(__name__); logger.addHandler(logging.NullHandler())
+---
+import pandas as pd
+def f(df: pd.DataFrame, limit: float) -> pd.DataFrame:
+    low = df.query('score < @limit and kind in ["a", "b"]')
+    return low.assign(total=low.eval('score * 2 + weight')).pipe(lambda d: d.dropna())
+---
+import polars as pl
+out = pl.DataFrame({'a': [1]}).select(pl.col('a').map_elements(lambda v: v + 1, return_dtype=pl.Int64))
+pl.SQLContext(frame=out).execute('select a from frame where a > 1')
+out.lazy().group_by('a').agg(pl.len()).collect()
+---
+import numpy as np
+with np.load('x.npz', allow_pickle=False) as data: a = data['a']
+np.savez('y.npz', a=a); np.save('z.npy', a, allow_pickle=False)
+---
+import os
+env = {**os.environ}
+path = os.path.join(os.getcwd(), 'x')
+for root, folders, files in os.walk('.'): print(root)
+---
+import asyncio
+async def main():
+    async with asyncio.TaskGroup() as group: task = group.create_task(asyncio.sleep(0))
+    queue = asyncio.Queue(); await queue.put(1)
+    return await asyncio.wait_for(asyncio.to_thread(sum, [1]), 3)
+asyncio.run(main())
+---
+class Node:
+    def __init__(self, parent=None):
+        self.parent, self._children, self.__hidden = parent, [], 0
+        if parent is not None: parent._children.append(self)
+    def __iter__(self): return iter(self._children)
+    def __lt__(self, other): return self._key() < other._key()
+    def _key(self): return (len(self._children), self.__hidden)
+---
+import torch
+from torch import nn
+class Block(nn.Module):
+    def __init__(self, dim, act='gelu'):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(dim, dim), {'relu': nn.ReLU, 'gelu': nn.GELU, 'silu': nn.SiLU, 'tanh': nn.Tanh}[act]())
+        self.register_buffer('scale', torch.ones(dim))
+    @torch.no_grad()
+    def forward(self, x, **kwargs): return self.net(x) * self.scale
+model = torch.nn.DataParallel(Block(3)).eval()
+---
+import transformers
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, Trainer, TrainingArguments
+args = {'torch_dtype': 'auto', 'device_map': 'auto'}
+m = AutoModelForCausalLM.from_pretrained('x', **args)
+ids = m.generate(**AutoTokenizer.from_pretrained('x')('hi', return_tensors='pt'), max_new_tokens=5)
+---
+from shared.plugins import open_asset, download_asset
+def read(url):
+    with open_asset(url) as handle: return handle.read()
+path = download_asset('s3://a/b'); size = path.stat().st_size; data = path.read_bytes()
+---
+from PIL import Image, ImageDraw
+def draw(image: Image.Image) -> Image.Image:
+    ImageDraw.Draw(image).rectangle([0, 0, 1, 1], outline='red')
+    image.thumbnail((10, 10)); image.save('x.png'); return image.copy()
+---
+import json, pathlib
+LABELS = json.loads('[]')
+HERE = pathlib.Path(__file__).resolve().parent
+---
+from enum import Enum
+class Color(Enum):
+    RED = 'red'
+    @classmethod
+    def _missing_(cls, value): return cls.RED
+    @property
+    def label(self): return self.name.title() + self.value
+Color('x')._name_; Color.__members__.items()
+---
+from collections import UserDict, namedtuple
+P = namedtuple('P', 'x y'); P(1, 2)._asdict(); P._fields; P._make([1, 2])
+class Cache(UserDict):
+    def __missing__(self, key): self.data[key] = key; return key
+---
+import httpx
+client = httpx.Client(base_url='https://api.example.com', headers={'a': 'b'}, timeout=httpx.Timeout(5.0))
+client.post('/v1', json={'x': 1}, files={'f': b'x'}).raise_for_status().json()
+transport = httpx.HTTPTransport(retries=3)
 """
 
 WARNED = r"""

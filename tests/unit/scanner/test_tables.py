@@ -125,3 +125,31 @@ def test_all_violations_come_at_once_and_sorted(scan):
 
 def test_column_counts_characters_where_the_line_is_not_ascii(scan):
     assert first(scan("x = 'größe', eval\n"))[:2] == (1, 13)
+
+
+EXACT = {
+    "import subprocess": [(1, 0, "Forbidden import: subprocess", "error")],
+    "from subprocess import run": [(1, 0, "Forbidden import: subprocess", "error")],
+    "import json, subprocess": [(1, 0, "Forbidden import: subprocess", "error")],
+    "from os import system": [(1, 0, "Forbidden import: os.system", "error")],
+    "from os import (\n  path,\n  system)": [(1, 0, "Forbidden import: os.system", "error")],
+    "import os\nif 1:\n    x = os.system('ls')": [(3, 8, "Forbidden function: os.system", "error")],
+    "import os\nos.\\\nsystem('x')": [(2, 0, "Forbidden function: os.system", "error")],
+    "x = [eval('1')]": [(1, 5, "Forbidden builtin: eval", "error")],
+    "f(\n  a,\n  eval(\n   b))": [(3, 2, "Forbidden builtin: eval", "error")],
+    "@eval\ndef f(): pass": [(1, 1, "Forbidden builtin: eval", "error")],
+    "def f():\n    with open('a') as g:\n        pass": [(2, 9, "Forbidden builtin: open", "error")],
+    "y = 1 + getattr(a, 'b')": [(1, 8, "Forbidden builtin: getattr", "error")],
+    "import pickle\nz = pickle.loads(b)": [
+        (1, 0, "Discouraged import: pickle", "warning"),
+        (2, 4, "Forbidden function: pickle.loads", "error"),
+    ],
+    "x = a.b.__class__": [(1, 4, "Dunder attribute: __class__", "warning")],
+    "x = (\n a\n .__globals__['x'])": [(2, 1, "Forbidden attribute: __globals__", "error")],
+    "import importlib\nimportlib.import_module('os')": [(2, 0, "Forbidden function: importlib.import_module", "error")],
+}
+
+
+@pytest.mark.parametrize("source", EXACT)
+def test_message_line_and_column_are_exact(scan, source):
+    assert [(v.line, v.column, v.message, v.severity) for v in scan(source.encode() + b"\n")] == EXACT[source]
