@@ -111,7 +111,7 @@ def test_a_host_sees_its_own_small_file_system_and_nothing_else(attempt, tmp_pat
     secret.write_text(SECRET)
 
     found = attempt(f"""
-        paths = [{str(secret)!r}, {str(ROOT / "core")!r}, {str(ROOT / ".git")!r}, "/root/.ssh", "/home", "/etc/shadow",
+        paths = [{str(secret)!r}, {str(ROOT / "core")!r}, {str(ROOT / ".git")!r}, {str(Path.home() / ".ssh")!r}, "/home", "/etc/shadow",
                  "/etc/sudoers", "/var", "/run", "/mnt", "/srv", "/opt", "/boot", "/dev/mem", "/dev/kmsg", "/dev/fuse",
                  "/dev/sda", "/dev/tty", "/dev/ptmx", "/sys/kernel", "/sys/fs", "/sys/class", "/proc/sys/kernel/hostname"]
         found = {{"there": [path for path in paths if os.path.exists(path)], "root": sorted(os.listdir("/"))}}
