@@ -35,12 +35,12 @@ class Calls(Objects):
             return set(what) | {function}
         return set()
 
-    def _call_anything(self, arguments: list[Values]) -> Values:
+    def _call_anything(self, functions: Values, arguments: list[Values]) -> Values:
         """Call what may be anything: whatever the plugin defines may get the arguments."""
-        for name in ("__init__", "__new__", "__post_init__", "__call__"):
-            for kind, function in self.read(self.attribute(name)):
-                if kind == "def":
-                    self._hub(function)
+        special = (self.read(self.attribute(name)) for name in ("__init__", "__new__", "__post_init__", "__call__"))
+        for kind, function in functions.union(*special):
+            if kind == "def":
+                self._hub(function)
         for values in arguments:
             self.write(self._anything, (value for value in values if value[0] != "txt"))
         return self.read(self._anything)

@@ -129,7 +129,7 @@ class Expressions(Calls):
         spread = any(isinstance(argument, ast.Starred) for argument in node.args)
         found: set[Value] = set()
         if ANYTHING in functions:
-            found |= self._call_anything([*arguments, *keywords.values()])
+            found |= self._call_anything(functions, [*arguments, *keywords.values()])
         else:
             for function in functions:
                 found |= self._call(function, arguments, keywords, spread)

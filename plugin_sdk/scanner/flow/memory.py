@@ -17,7 +17,7 @@ from plugin_sdk.scanner.flow.values import (
     Values,
     is_method,
 )
-from plugin_sdk.scanner.flow.widening import is_whole, kept, widened
+from plugin_sdk.scanner.flow.widening import anything_of, kept, widened
 from plugin_sdk.scanner.scopes import Module, Scope, Unit, Value, Var
 
 
@@ -109,13 +109,13 @@ class Memory:
             self._look_again(var)
 
     def _write_anything(self, values: Values) -> None:
-        """Of what may be anything only whole modules are kept; its functions get whatever is handed around."""
+        """Whole modules and objects of libraries are kept of it; its functions get whatever is handed around."""
         modules: set[Value] = set()
         for kind, what in chain(values, *(inner for outer, inner in values if outer == "box")):
             if kind == "def":
                 self._hub(what)
-            elif kind == "lib" and is_whole(what):
-                modules.add((kind, what))
+            elif kind == "lib" and (form := anything_of(what)) is not None:
+                modules.add(form)
         if not modules <= self._anything.values:
             self._anything.values |= modules
             self._look_again(self._anything)

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from plugin_sdk.scanner import libraries
 from plugin_sdk.scanner.flow.paths import FOLLOWED, LISTED, PASS_THROUGH, REACHABLE
-from plugin_sdk.scanner.judge import MODULES, STDLIB, is_sensitive_module
+from plugin_sdk.scanner.judge import DOORS, MODULES, STDLIB, is_sensitive_module
 from plugin_sdk.scanner.scopes import Value
 from plugin_sdk.scanner.tables import STDLIB_OBJECT_DOORS
 
@@ -26,6 +26,15 @@ def arguments_matter(path: str) -> bool:
 def is_whole(path: str) -> bool:
     """Whether a path is a whole library or module that may be passed around."""
     return not any(mark in path for mark in ".?(") and not is_sensitive_module(path)
+
+
+@lru_cache(maxsize=20_000)
+def anything_of(path: str) -> Value | None:
+    """What a path leaves in a variable that may hold anything: a module, or some object of a library with doors."""
+    if is_whole(path):
+        return ("lib", path)
+    root = path.split(".", 1)[0].split("(", 1)[0]
+    return ("lib", f"{root}.?()") if STDLIB_OBJECT_DOORS.get(root) or DOORS.get(root) else None
 
 
 def kept(value: Value) -> Value:

@@ -32,7 +32,7 @@ class AttributeRules(ImportRules):
 
     def _name(self, node: ast.Name, scope: Scope) -> None:
         parent = self.module.parents.get(node)
-        values = self.known(node)
+        values = self.flow.of(node)
         name = node.id
         if ("lib", f"builtins.{name}") in values:
             verdict = judge_path(f"builtins.{name}")
@@ -57,13 +57,13 @@ class AttributeRules(ImportRules):
             return
         if ANYTHING in self.flow.of(node):
             return
-        for kind, path in self.known(node):
+        for kind, path in self.flow.of(node):
             if kind == "lib" and is_sensitive_module(path) and not import_is_refused(path):
                 why = "a module in a variable can be used unseen"
                 self.report(node, f"Module used as a value: {path}", why, MODULE_FIX)
 
     def _attribute(self, node: ast.Attribute, scope: Scope) -> None:
-        bases = self.known(node.value) | (self.flow.of(node.value) & {ANYTHING})
+        bases = self.flow.of(node.value)
         parent = self.module.parents.get(node)
         if isinstance(parent, ast.MatchClass):
             parent = None
@@ -165,6 +165,8 @@ class AttributeRules(ImportRules):
 
     def _is_own(self, bases: frozenset[tuple[str, object]], name: str) -> bool:
         """Whether the object is the plugin's own, as far as can be told."""
+        if ANYTHING in bases:
+            return self._defined(name)
         if any(kind == "lib" and not str(path).startswith("?") for kind, path in bases):
             return any(kind in {"obj", "cls"} for kind, _ in bases) and self._defined(name)
         return any(kind in {"obj", "cls", "mod", "def"} for kind, _ in bases) or self._defined(name)

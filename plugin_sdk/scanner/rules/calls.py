@@ -16,7 +16,7 @@ class CallRules(OptionRules):
     """Judges calls by the function that is called."""
 
     def _call(self, node: ast.Call, scope: Scope) -> None:
-        functions = self.known(node.func)
+        functions = self.flow.of(node.func)
         paths = [path for kind, path in functions if kind == "lib"]
         for path in paths:
             tail = last_name(path)
@@ -39,7 +39,7 @@ class CallRules(OptionRules):
     def _known_call(self, node: ast.Call, path: str, scope: Scope, arguments: list[ast.expr] | None = None) -> None:
         arguments = node.args if arguments is None else arguments
         if path in {"functools.partial", "functools.partialmethod", "asyncio.to_thread", "operator.call"} and arguments:
-            for kind, inner in self.known(arguments[0]):
+            for kind, inner in self.flow.of(arguments[0]):
                 if kind == "lib":
                     self._known_call(node, inner, scope, arguments[1:])
             return
@@ -63,7 +63,7 @@ class CallRules(OptionRules):
 
     def _named_attributes(self, node: ast.Call, arguments: list[ast.expr]) -> None:
         for argument in arguments:
-            texts = [text for kind, text in self.known(argument) if kind == "txt"]
+            texts = [text for kind, text in self.flow.of(argument) if kind == "txt"]
             bad = [text for text in texts if UNKNOWN_TEXT in text or any(_risky(part) for part in text.split("."))]
             if bad or not texts:
                 shown = bad[0] if bad and UNKNOWN_TEXT not in bad[0] else "a computed name"

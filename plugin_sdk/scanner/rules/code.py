@@ -38,7 +38,7 @@ class CodeRules(AttributeRules):
     def _methods_by_text(self, node: ast.Call) -> None:
         """`frame.agg("name")` calls the method of that name."""
         for argument in [*node.args, *(item.value for item in node.keywords)]:
-            for kind, what in self.known(argument):
+            for kind, what in self.flow.of(argument):
                 texts = (
                     [what]
                     if kind == "txt"
@@ -56,7 +56,7 @@ class CodeRules(AttributeRules):
                         )
 
     def _text(self, argument: ast.expr, language: str, scope: Scope, certain: bool) -> None:
-        values = self.known(argument)
+        values = self.flow.of(argument)
         texts = [str(text) for kind, text in values if kind == "txt"]
         if (
             certain
@@ -101,7 +101,7 @@ class CodeRules(AttributeRules):
                     stack.append(inner)
                 stack.append(node.value)
             elif isinstance(node, (ast.Call, ast.Attribute, ast.JoinedStr, ast.Name, ast.BinOp)):
-                for kind, text in self.known(node):
+                for kind, text in self.flow.of(node):
                     if kind == "txt":
                         self._code(node, str(text).replace(UNKNOWN_TEXT, "x"), "eval", scope, required=False)
                 if isinstance(node, ast.BinOp):

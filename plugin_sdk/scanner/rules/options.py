@@ -23,7 +23,7 @@ class OptionRules(CodeRules):
 
     def _pandas_option(self, node: ast.Call, name: ast.expr) -> None:
         """The option that names a plotting backend imports the module of that name."""
-        if any(kind == "txt" and "backend" in str(text) for kind, text in self.known(name)):
+        if any(kind == "txt" and "backend" in str(text) for kind, text in self.flow.of(name)):
             self._door(node, "pandas.set_option", libraries.CODE)
 
     def _option(
@@ -52,7 +52,7 @@ class OptionRules(CodeRules):
         """Whether an unpacked mapping may hold the keyword."""
         for item in node.keywords:
             if item.arg is None:
-                boxes = [what for kind, what in self.known(item.value) if kind == "box"]
+                boxes = [what for kind, what in self.flow.of(item.value) if kind == "box"]
                 names = {text for box in boxes for kind, text in box if kind == "txt"}
                 if not (
                     isinstance(item.value, ast.Dict) and all(isinstance(key, ast.Constant) for key in item.value.keys)
@@ -85,7 +85,7 @@ class OptionRules(CodeRules):
             elif item.arg == "weights_only" and isinstance(item.value, ast.Constant) and item.value.value is False:
                 self.report(node, "Unsafe option: weights_only", libraries.PICKLE, "Write weights_only=True")
             elif item.arg == "attn_implementation" and any(
-                "/" in str(text) for kind, text in self.known(item.value) if kind == "txt"
+                "/" in str(text) for kind, text in self.flow.of(item.value) if kind == "txt"
             ):
                 self.report(
                     node,
@@ -104,7 +104,7 @@ class OptionRules(CodeRules):
         loader = next((item.value for item in node.keywords if item.arg == "Loader"), None)
         if loader is None and len(arguments) > 1:
             loader = arguments[1]
-        values = self.known(loader)
+        values = self.flow.of(loader)
         if not values or not all(
             kind == "lib" and str(path).split(".")[-1] in libraries.YAML_LOADERS for kind, path in values
         ):
@@ -119,7 +119,7 @@ class OptionRules(CodeRules):
         """Options may be kept in a dict and unpacked later."""
         for key, value in zip(node.keys, node.values, strict=True):
             if key is None:
-                for kind, path in self.known(value):
+                for kind, path in self.flow.of(value):
                     if kind == "lib" and last_name(path) in LISTED:
                         self.report(value, f"Forbidden attribute: {last_name(path)}", DUNDER_WHY, DUNDER_FIX)
             if isinstance(key, ast.Constant) and key.value in ("trust_remote_code", "uds"):

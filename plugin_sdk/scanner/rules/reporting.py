@@ -6,11 +6,9 @@ from abc import ABC, abstractmethod
 
 from plugin_sdk.scanner import tables
 from plugin_sdk.scanner.flow import LISTED, Flow
-from plugin_sdk.scanner.flow.values import ANYTHING, Values
-from plugin_sdk.scanner.flow.widening import is_whole
 from plugin_sdk.scanner.judge import Verdict
 from plugin_sdk.scanner.report import Severity, Violation
-from plugin_sdk.scanner.scopes import Module, Value
+from plugin_sdk.scanner.scopes import Module
 
 DUNDER = re.compile(r"__\w+__")
 
@@ -25,7 +23,6 @@ class Reporting(ABC):
     def __init__(self, flow: Flow, module: Module, lines: list[str]) -> None:
         self.flow, self.module, self.lines = flow, module, lines
         self.found: list[Violation] = []
-        self._known: dict[Values, Values] = {}
         self._anchor: ast.AST | None = None
         self._depth = 0
         self._docstrings = {
@@ -44,16 +41,6 @@ class Reporting(ABC):
             column = len(self.lines[line - 1].encode()[:column].decode("utf-8", "ignore"))
         self.found.append(Violation(self.module.file, line, column, message, severity, fix, why))
 
-    def known(self, node: ast.AST | None) -> Values:
-        """What an expression may be, as far as that is known: of what may be anything, only whole modules count."""
-        values = self.flow.of(node)
-        if ANYTHING not in values:
-            return values
-        found = self._known.get(values)
-        if found is None:
-            found = self._known[values] = frozenset(filter(_is_known, values))
-        return found
-
     def verdict(self, node: ast.AST, verdict: Verdict) -> None:
         self.report(node, verdict.message, verdict.why, verdict.fix, verdict.severity)
 
@@ -62,11 +49,6 @@ class Reporting(ABC):
 
     def _defined(self, name: str) -> bool:
         return name in self.flow.defined
-
-
-def _is_known(value: Value) -> bool:
-    kind, what = value
-    return is_whole(what) if kind == "lib" else kind != "txt"
 
 
 def state_change(path: str) -> Verdict:

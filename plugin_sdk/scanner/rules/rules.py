@@ -18,7 +18,7 @@ class Rules(TextRules):
             self._definition(statement, scope)
         for pattern, _ in self.module.patterns:
             for name in pattern.kwd_attrs:
-                self._attribute_name(pattern, name, self.known(pattern), pattern)
+                self._attribute_name(pattern, name, self.flow.of(pattern), pattern)
         for unit in self.module.units:
             self._unit(unit)
         for annotation, scope in self.module.annotations:
@@ -39,7 +39,7 @@ class Rules(TextRules):
 
     def _call_node(self, node: ast.Call, scope: Scope) -> None:
         self._call(node, scope)
-        if any(kind == "txt" for kind, _ in self.known(node)):
+        if any(kind == "txt" for kind, _ in self.flow.of(node)):
             self._constant(node, scope)
 
 

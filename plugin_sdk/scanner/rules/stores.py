@@ -17,7 +17,7 @@ class StoreRules(CallRules):
     def _subscript(self, node: ast.Subscript, scope: Scope) -> None:
         if isinstance(self.module.parents.get(node), ast.arg):
             return
-        for kind, path in self.known(node.value):
+        for kind, path in self.flow.of(node.value):
             if kind == "lib":
                 tail = last_name(path)
                 if tail in LISTED and (spelled(node.value) != tail or self.module.parents.get(node.value) is not node):
@@ -30,7 +30,7 @@ class StoreRules(CallRules):
         base = target.value  # type: ignore[attr-defined]
         if isinstance(target, ast.Subscript):
             self._stored_item(target, extra[0])
-        for kind, path in self.known(base) if ANYTHING not in self.flow.of(base) else ():
+        for kind, path in self.flow.of(base) if ANYTHING not in self.flow.of(base) else ():
             if kind != "lib":
                 continue
             tail = last_name(path)
@@ -50,7 +50,7 @@ class StoreRules(CallRules):
         if isinstance(target, ast.Attribute):
             name = target.attr
             if name == "backend" and any(
-                kind == "lib" and path.endswith("plotting") for kind, path in self.known(base)
+                kind == "lib" and path.endswith("plotting") for kind, path in self.flow.of(base)
             ):
                 self._door(target, "pandas.options.plotting.backend", libraries.CODE)
             if DUNDER.fullmatch(name) and name not in {"__doc__", "__name__", "__qualname__", "__module__", "__slots__", "__notes__"} | {
@@ -62,7 +62,7 @@ class StoreRules(CallRules):
                     target, f"Forbidden attribute: {name}", DUNDER_WHY, "Leave the interpreter's internals alone"
                 )
             else:
-                paths = [path for kind, path in self.known(base) if kind == "lib" and not path.startswith("?")]
+                paths = [path for kind, path in self.flow.of(base) if kind == "lib" and not path.startswith("?")]
                 if name.startswith("_") and any("(" not in path for path in paths):
                     self.report(
                         target,
@@ -79,7 +79,7 @@ class StoreRules(CallRules):
                 "annotations are evaluated as code",
                 "Write the annotation out",
             )
-        for kind, text in self.known(target.slice):
+        for kind, text in self.flow.of(target.slice):
             if kind == "txt" and text in libraries.ANYWHERE_OPTIONS and text != "shell":
                 self._option_value(target, str(text), source)
 
@@ -87,10 +87,10 @@ class StoreRules(CallRules):
         """Whether what is stored into a library may be something that can be called."""
         if source is None:
             return True
-        if isinstance(source, (ast.Lambda, ast.Call, ast.Name)) and not self.known(source):
+        if isinstance(source, (ast.Lambda, ast.Call, ast.Name)) and not self.flow.of(source):
             return not any(part in path.split(".") for part in tables.LIBRARY_SETTINGS)
         return any(
             kind in {"def", "cls", "obj"}
             or (kind == "lib" and "(" not in path and path.rsplit(".", 1)[-1] not in {"inf", "nan", "pi"})
-            for kind, path in self.known(source)
+            for kind, path in self.flow.of(source)
         )

@@ -28,7 +28,7 @@ class TextRules(StoreRules):
                 return
             texts = [node.value[:100_000]]
         else:
-            texts = [str(text) for kind, text in self.known(node) if kind == "txt"]
+            texts = [str(text) for kind, text in self.flow.of(node) if kind == "txt"]
         for text in texts:
             if "{" in text:
                 for field in FIELD.findall(text):
@@ -43,7 +43,7 @@ class TextRules(StoreRules):
         """The name of an internal attribute, given to a function as text."""
         parent = self.module.parents.get(node)
         if isinstance(parent, (ast.Call, ast.List, ast.Tuple, ast.Dict, ast.Subscript, ast.BinOp)):
-            for kind, text in self.known(node):
+            for kind, text in self.flow.of(node):
                 if kind == "txt" and text in tables.INTERNAL_TEXTS:
                     self.report(
                         node, f"Forbidden attribute: {text}", "it is reached by its name in a text", "Leave it out"

@@ -161,3 +161,142 @@ def test_violation_stands_in_the_file_that_does_it():
     assert [(v.file, v.line, v.column, v.message) for v in violations] == [
         ("util.py", 2, 4, "Forbidden attribute: numpy.os")
     ]
+
+
+LIBRARIES = "".join(f"import m{number}\nx = m{number}.f\nx = m{number}\n" for number in range(30))
+FUNCTIONS = "".join(f"def f{number}(): pass\nx = f{number}\n" for number in range(30))
+CROWDED = r"""
+from pathlib import Path
+x = Path('/etc/passwd')
+JUNK
+x.read_text()
+---
+from pathlib import Path
+x = Path
+JUNK
+x('/etc/passwd').read_text()
+---
+from pathlib import Path
+x = Path
+JUNK
+y = [x]
+y[0]('/etc/passwd').write_bytes(b'')
+---
+import numpy as np
+x = np
+JUNK
+x.os.system('id')
+---
+import numpy as np
+x = np
+JUNK
+y = x.os
+y.system('id')
+---
+import numpy as np
+x = np
+JUNK
+x.memmap('/etc/passwd')
+---
+import numpy as np
+x = np.memmap
+JUNK
+x('a')
+---
+import torch
+x = torch.load
+JUNK
+x('w', weights_only=False)
+---
+import os
+x = os.path
+JUNK
+x.os.system('id')
+---
+import os
+x = os
+JUNK
+x.system('id')
+---
+import pandas as pd
+x = pd.DataFrame()
+JUNK
+x.query('@pd.io.common.os.system(1)')
+---
+x = eval
+JUNK
+x('1')
+---
+import numpy as np
+JUNK
+def go(m): return m.os.environ
+x = go
+x(np)
+---
+import numpy as np
+class K:
+    def go(self, m): return m.os
+JUNK
+x = K()
+x.go(np)
+---
+import pandas as pd
+x = pd
+JUNK
+x.read_pickle('a')
+---
+JUNK
+x.__class__.__mro__[1]
+---
+JUNK
+x.__globals__['os']
+---
+JUNK
+x.f_back.f_globals
+---
+import asyncio
+x = asyncio.new_event_loop()
+JUNK
+x.create_connection(f)
+---
+from PIL import Image
+x = Image.open('a')
+JUNK
+x.fp.read()
+---
+import string
+x = string.Formatter()
+JUNK
+x.get_field('a', 1, 2)
+---
+import sqlite3
+x = sqlite3.connect('a')
+JUNK
+x.load_extension('b')
+---
+import yaml
+x = yaml
+JUNK
+x.unsafe_load('a')
+---
+from transformers import AutoModel
+x = AutoModel
+JUNK
+x.from_pretrained('a', trust_remote_code=True)
+---
+import httpx
+x = httpx.HTTPTransport
+JUNK
+x(uds='/a')
+---
+import logging
+x = logging
+JUNK
+x.FileHandler('a')
+"""
+
+
+@pytest.mark.parametrize("junk", [LIBRARIES, FUNCTIONS, LIBRARIES + FUNCTIONS], ids=["libraries", "functions", "both"])
+@pytest.mark.parametrize("source", CROWDED.strip().split("\n---\n"))
+def test_attack_through_a_variable_that_may_hold_anything_is_refused(source, junk):
+    assert not scan_files({"core.py": source.replace("JUNK\n", junk).encode() + b"\n"}).passed
