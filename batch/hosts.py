@@ -25,7 +25,7 @@ from core.stores.blobs import BlobRef, Blobs
 from plugin_sdk.archives import read_archive, unpack
 from plugin_sdk.errors import InvalidArchive
 from plugin_sdk.extractor_request import ExtractorRequest
-from plugin_sdk.host import HostSettings, PluginHost, Zygote
+from plugin_sdk.host import HostSettings, NetworkPolicy, PluginHost, Zygote
 from plugin_sdk.host.missing import accepted
 from plugin_sdk.pipeline import RowCondition
 
@@ -140,6 +140,7 @@ def host_settings(settings: Settings) -> HostSettings:
         model_cache=settings.model_cache,
         env={"CUDA_VISIBLE_DEVICES": gpus} if gpus else {},
         allow_missing=allow_missing(settings),
+        network=NetworkPolicy.from_environment(os.environ),
     )
 
 

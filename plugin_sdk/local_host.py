@@ -7,6 +7,7 @@ from pathlib import Path
 
 from plugin_sdk.errors import PlatformError
 from plugin_sdk.host.missing import WALLS, accepted
+from plugin_sdk.host.network import NetworkPolicy
 from plugin_sdk.host.settings import HostSettings
 
 LIMITS = {
@@ -36,11 +37,12 @@ def local_host_settings(environ: Mapping[str, str] | None = None) -> HostSetting
     """Limits from MIXPEEK_HOST_TIMEOUT_S, _MEMORY_MB and _SCRATCH_MB; models from HF_HOME, else the platform's own.
 
     Walls that MIXPEEK_HOST_ALLOW_MISSING names may be missing; on other systems than Linux, which have none, all may:
-    an author's plugin runs on the author's machine there.
+    an author's plugin runs on the author's machine there. What the plugin may reach says MIXPEEK_NETWORK_ALLOW.
 
     Raises:
         BadSetting: a limit is no number above 0.
         UnknownWall: there is no such wall.
+        BadNetworkRule: MIXPEEK_NETWORK_ALLOW or _CA can't be used.
     """
     env = os.environ if environ is None else environ
     limits = {field: _number(name, env[name]) for name, field in LIMITS.items() if env.get(name)}
@@ -53,6 +55,7 @@ def local_host_settings(environ: Mapping[str, str] | None = None) -> HostSetting
         model_cache=cache,
         env=OFFLINE if cache is None else {},
         allow_missing=accepted(env.get(ALLOW_MISSING, ""), ALLOW_MISSING) | (WALLS.keys() - LINUX),
+        network=NetworkPolicy.from_environment(env),
     )
 
 

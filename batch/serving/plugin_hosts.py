@@ -1,6 +1,7 @@
 """Plugin hosts of a serving node: one zygote, from which handlers and query pipelines are started."""
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,7 @@ from core.stores import Stores
 from core.tenancy import Scope
 from plugin_sdk.errors import InvalidRealtime, PluginRaised
 from plugin_sdk.extractor_request import ExtractorRequest
-from plugin_sdk.host import HostSettings, PluginHost, Zygote
+from plugin_sdk.host import HostSettings, NetworkPolicy, PluginHost, Zygote
 
 log = logging.getLogger(__name__)
 
@@ -99,4 +100,5 @@ def _limits(settings: Settings) -> HostSettings:
         call_timeout_s=settings.inference_timeout_s,
         model_cache=settings.model_cache,
         allow_missing=allow_missing(settings),
+        network=NetworkPolicy.from_environment(os.environ),
     )

@@ -3,6 +3,7 @@
 from plugin_sdk.errors import HostFailed, PluginRaised
 from plugin_sdk.host.flight import Progress
 from plugin_sdk.host.host import PluginHost
+from plugin_sdk.host.network import NetworkPolicy
 from plugin_sdk.host.replies import RealtimeInfo, Result
 from plugin_sdk.host.settings import HostSettings
 from plugin_sdk.host.zygote import Zygote
@@ -13,6 +14,7 @@ RunResult = Result
 __all__ = [
     "HostFailed",
     "HostSettings",
+    "NetworkPolicy",
     "PluginHost",
     "PluginRaised",
     "Progress",

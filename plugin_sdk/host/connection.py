@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from plugin_sdk.host.protocol import Frame, FrameReader, from_host
-from plugin_sdk.host.transport import CHUNK, rights
+from plugin_sdk.host.transport import CHUNK, receive_some, rights
 
 LOG_LIMIT = 64 << 10
 DRAIN_LIMIT = 1 << 20
@@ -31,19 +31,22 @@ class LogTail:
 
     def __init__(self) -> None:
         self._bytes = bytearray()
+        self._lock = threading.Lock()
         self.total = 0
 
     def add(self, data: bytes) -> None:
         """Append, and forget what is too old."""
-        self._bytes += data
-        self.total += len(data)
-        if len(self._bytes) > 2 * LOG_LIMIT:
-            del self._bytes[:-LOG_LIMIT]
+        with self._lock:
+            self._bytes += data
+            self.total += len(data)
+            if len(self._bytes) > 2 * LOG_LIMIT:
+                del self._bytes[:-LOG_LIMIT]
 
     def since(self, mark: int) -> str:
         """What came after `total` was `mark`, as far as it is still here."""
-        count = min(self.total - mark, LOG_LIMIT)
-        return bytes(self._bytes[-count:]).decode("utf-8", "replace") if count else ""
+        with self._lock:
+            count = min(self.total - mark, LOG_LIMIT)
+            return bytes(self._bytes[-count:]).decode("utf-8", "replace") if count else ""
 
 
 class Connection:
@@ -63,8 +66,25 @@ class Connection:
         self._poll.register(control.fileno(), select.POLLIN)
         self._poll.register(log, select.POLLIN)
         self._log_open = True
+        self._listener: socket.socket | None = None
+        self._takes_listener = False
         self._closing = threading.Lock()
         self._closed = False
+
+    @property
+    def handle(self) -> int | None:
+        """Readable once the process has ended, where the system has such."""
+        return self._handle
+
+    def expect_listener(self) -> None:
+        """Take one descriptor with what comes next; only while nothing of the plugin has run."""
+        self._takes_listener = True
+
+    def take_listener(self) -> socket.socket | None:
+        """The listener that came, if one did; from now on no descriptor is taken any more."""
+        self._takes_listener = False
+        listener, self._listener = self._listener, None
+        return listener
 
     def send(self, frame: bytes, fds: Sequence[int] = (), *, deadline: float) -> None:
         """Send one encoded frame; what the host prints meanwhile is kept.
@@ -131,6 +151,8 @@ class Connection:
             self._closed = True
             self._log_open = False
             self._control.close()
+            if self._listener is not None:
+                self._listener.close()
             for fd in (self._log, self._handle):
                 if fd is not None:
                     os.close(fd)
@@ -148,9 +170,9 @@ class Connection:
             self._read_log()
 
     def _read_control(self) -> None:
-        """Descriptors that a host might send along are never received."""
+        """Descriptors that a host might send along are never received, but for the one that is expected."""
         try:
-            data = self._control.recv(CHUNK)
+            data = self._receive_with_listener() if self._takes_listener else self._control.recv(CHUNK)
         except BlockingIOError:
             return
         except ConnectionResetError as error:
@@ -158,6 +180,15 @@ class Connection:
         if not data:
             raise HostEnded
         self._frames.extend(self._reader.feed(data))
+
+    def _receive_with_listener(self) -> bytes:
+        data, fds = receive_some(self._control)
+        for fd in fds:
+            if self._listener is None:
+                self._listener = socket.socket(fileno=fd)
+            else:
+                os.close(fd)
+        return data
 
     def _read_log(self) -> int:
         try:

@@ -1,6 +1,7 @@
 """A plugin host as its worker sees it: a few questions, one at a time, and an error when it dies, hangs or cheats."""
 
 import contextlib
+import logging
 import os
 import shutil
 import threading
@@ -16,7 +17,9 @@ from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host.board import Reader
 from plugin_sdk.host.connection import Connection, HostEnded, HostSilent
 from plugin_sdk.host.flight import Flight, OnProgress
+from plugin_sdk.host.network import NetworkPolicy
 from plugin_sdk.host.protocol import Frame, Op, ProtocolError, encode
+from plugin_sdk.host.proxy import Proxy, Usage
 from plugin_sdk.host.replies import RealtimeInfo, Result, Summary, parsed
 from plugin_sdk.host.settings import HostSettings
 from plugin_sdk.host.transport import share_bytes, shared_file
@@ -26,6 +29,8 @@ from plugin_sdk.outcomes import KILLED_FOR_TIME, StepInfo
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+log = logging.getLogger(__name__)
 
 READY_TIMEOUT_S = 30.0
 OUTPUT_BYTES = 16 << 20
@@ -65,6 +70,7 @@ class PluginHost:
         self._in_call = False
         self._board = board
         self._out: int | None = None
+        self._proxy: Proxy | None = None
 
     def __enter__(self) -> "PluginHost":
         return self
@@ -89,15 +95,37 @@ class PluginHost:
         """The last 64 KiB that the plugin printed, over all calls."""
         return self._connection.log.since(0)
 
-    def wait_ready(self) -> None:
+    @property
+    def network_usage(self) -> Usage | None:
+        """What went through the host's proxy; None where it has none."""
+        return self._proxy.usage if self._proxy else None
+
+    def wait_ready(self, network: NetworkPolicy | None = None) -> None:
         """Wait until the host is confined and listens.
+
+        Args:
+            network: what the host's proxy lets through; None where its zygote gives hosts no way out.
 
         Raises:
             HostFailed: it ended or hung before.
         """
         with self._conversation() as flight:
             flight.timeout_s = READY_TIMEOUT_S
+            if network is not None:
+                self._open_proxy(network, flight)
             self._until(Op.READY, flight)
+
+    def _open_proxy(self, network: NetworkPolicy, flight: Flight) -> None:
+        """Answer at the listener that the host hands over before it has read a byte of its plugin."""
+        self._connection.expect_listener()
+        told = self._until(Op.LISTENING, flight).decoded()
+        flight.open = True
+        listener = self._connection.take_listener()
+        if listener is None:
+            log.warning("plugin '%s' runs without network: %s", self.name, told.get("error"))
+            return
+        lines = self._connection.log
+        self._proxy = Proxy(listener, network, lambda line: lines.add(f"{line}\n".encode()), self._connection.handle)
 
     def inspect(self) -> Manifest:
         """What manifest.py declares; no other file of the plugin is loaded, unless manifest.py imports it.
@@ -342,6 +370,8 @@ class PluginHost:
         code, peak_kib = self._keeper.exit_of(self._connection.number) if over else (None, 0)
         reason = self._killed_for or reason or verdict(code, peak_kib, self._settings.memory_mb)
         self._ended = failure_of(reason, self.name, self._settings, flight, self.log)
+        if self._proxy is not None:
+            self._proxy.close()
         self._connection.close()
         self._board.close()
         if self._out is not None:

@@ -18,7 +18,8 @@ from plugin_sdk.host.kernel import syscall
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 VERSION_FLAG = 1
-PATH_BENEATH = 1
+PATH_BENEATH, NET_PORT = 1, 2
+CONNECT_TCP = 1 << 1
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 REMOVE_DIR, REMOVE_FILE, MAKE_DIR, MAKE_REG, MAKE_SYM = 1 << 4, 1 << 5, 1 << 7, 1 << 8, 1 << 12
@@ -60,10 +61,10 @@ def version() -> int:
     return syscall("landlock_create_ruleset", CREATE_RULESET, None, 0, VERSION_FLAG)
 
 
-def restrict(rules: Iterable[Rule]) -> None:
+def restrict(rules: Iterable[Rule], port: int | None = None) -> None:
     """Confine the calling thread, and all that it starts from now on, to these rules.
 
-    A path that is not there gives no right. `no_new_privs` must be set.
+    A path that is not there gives no right; `port` is the one that may be connected to. `no_new_privs` must be set.
 
     Raises:
         OSError: the kernel refused.
@@ -77,6 +78,8 @@ def restrict(rules: Iterable[Rule]) -> None:
     try:
         for rule in rules:
             _add(ruleset, rule, files)
+        if port is not None and abi >= 4:
+            _add_port(ruleset, port)
         syscall("landlock_restrict_self", RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)
@@ -85,6 +88,11 @@ def restrict(rules: Iterable[Rule]) -> None:
 def known(table: dict[int, int], abi: int) -> int:
     """All rights of a table that this version knows."""
     return sum(rights for first, rights in table.items() if first <= abi)
+
+
+def _add_port(ruleset: int, port: int) -> None:
+    attributes = (ctypes.c_uint64 * 2)(CONNECT_TCP, port)
+    syscall(f"landlock_add_rule port {port}", ADD_RULE, ruleset, NET_PORT, ctypes.byref(attributes), 0)
 
 
 def _add(ruleset: int, rule: Rule, known_rights: int) -> None:

@@ -2,7 +2,7 @@
 
 The zygote enters user (when it may not do without), mount, pid, network, ipc and uts namespaces as its first act and is
 process 1 in there: when it ends, however it ends, the kernel ends every host. Each host gets namespaces of its own in
-turn; its network namespace has nothing in it, not even a loopback device that is up.
+turn; its network namespace has nothing in it but, where it may have a way out, a loopback device (`way_out.py`).
 """
 
 import os

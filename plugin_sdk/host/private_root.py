@@ -6,6 +6,7 @@ The part that all hosts share is built once, in the zygote's mount namespace; ea
 import os
 import shutil
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from plugin_sdk.host import kernel
@@ -26,7 +27,9 @@ WRITTEN = {
 }
 
 
-def build(root: Path, tree: Tree, devices: list[str], hidden: list[Path]) -> None:
+def build(
+    root: Path, tree: Tree, devices: list[str], hidden: list[Path], added: Mapping[str, bytes] | None = None
+) -> None:
     """Make `root` the file system of hosts, but for a plugin and a scratch; needs a mount namespace of one's own.
 
     Args:
@@ -34,6 +37,7 @@ def build(root: Path, tree: Tree, devices: list[str], hidden: list[Path]) -> Non
         tree: what is shown, read-only, where it lies.
         devices: device files that are shown.
         hidden: files within the tree whose content is not shown.
+        added: files of our own, path -> content.
 
     Raises:
         OSError: the kernel refused; its text names the place.
@@ -49,6 +53,10 @@ def build(root: Path, tree: Tree, devices: list[str], hidden: list[Path]) -> Non
     for link, target in tree.links.items():
         _link(_within(root, link), target)
     _add_own(root, tree)
+    for path, content in (added or {}).items():
+        file = _within(root, path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
     kernel.make_read_only(root, device=True)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from plugin_sdk.host.network import NetworkPolicy
+
 
 @dataclass(frozen=True, slots=True)
 class HostSettings:
@@ -20,6 +22,7 @@ class HostSettings:
         max_rows: most rows of a table that is taken back.
         start_timeout_s: seconds for the common imports, once.
         allow_missing: walls of `plugin_sdk.host.missing.WALLS` that the kernel may lack; hosts then run without them.
+        network: what hosts may reach through their worker's proxy; None is nothing.
     """
 
     memory_mb: int = 4096
@@ -32,3 +35,4 @@ class HostSettings:
     max_rows: int = 1_000_000
     start_timeout_s: float = 120.0
     allow_missing: frozenset[str] = frozenset()
+    network: NetworkPolicy | None = None

@@ -119,13 +119,33 @@ CHECKED: list[tuple[str, tuple[Check, ...]]] = [
 ]
 
 
-def build(*, private_files: bool, gpu: bool = False) -> bytes:
+SOCK_STREAM, SOCK_KIND = 1, 0xF
+SOCKET_OPTIONS = (2, 3, 4, 7, 8, 9, 13, 20, 21)
+"""Of SOL_SOCKET: REUSEADDR, TYPE, ERROR, SNDBUF, RCVBUF, KEEPALIVE, LINGER, RCVTIMEO, SNDTIMEO; no filters."""
+
+TCP_OPTIONS = (1, 4, 5, 6, 12, 18)
+"""Of IPPROTO_TCP: NODELAY, KEEPIDLE, KEEPINTVL, KEEPCNT, QUICKACK, USER_TIMEOUT; no upper-layer protocols."""
+
+NETWORK: list[tuple[str, tuple[Check, ...]]] = [
+    *(
+        ("socket", (Check(0, INT, AF_INET), Check(1, SOCK_KIND, SOCK_STREAM), Check(2, INT, protocol)))
+        for protocol in (0, 6)
+    ),
+    ("connect", ()),
+    *(("setsockopt", (Check(1, INT, 1), Check(2, INT, option))) for option in SOCKET_OPTIONS),
+    *(("setsockopt", (Check(1, INT, 6), Check(2, INT, option))) for option in TCP_OPTIONS),
+]
+"""More for a host that has a proxy: TCP, outward. In its namespace there is nothing but the proxy to connect to."""
+
+
+def build(*, private_files: bool, gpu: bool = False, network: bool = False) -> bytes:
     """The filter as the kernel takes it.
 
     Args:
         private_files: the host sees read-only mounts and its own scratch alone. Else the calls that change owners,
             modes and times, which Landlock does not cover, do nothing and say that they did.
         gpu: the host has a GPU.
+        network: the host has a proxy, in a network namespace of its own.
 
     Raises:
         ImportError, RuntimeError: pyseccomp, or the libseccomp below it, is not installed.
@@ -142,7 +162,7 @@ def build(*, private_files: bool, gpu: bool = False) -> bytes:
         _add(pyseccomp, rules, pyseccomp.ALLOW, name)
     for name in ATTRIBUTES.split():
         _add(pyseccomp, rules, pyseccomp.ALLOW if private_files else pyseccomp.ERRNO(0), name)
-    for name, checks in CHECKED:
+    for name, checks in [*CHECKED, *(NETWORK if network else ())]:
         if name not in free:
             _add(pyseccomp, rules, pyseccomp.ALLOW, name, checks)
     for name in NOT_HERE:

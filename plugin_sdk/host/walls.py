@@ -24,6 +24,7 @@ from plugin_sdk.host import (
     readable,
     surroundings,
     syscall_filter,
+    way_out,
 )
 from plugin_sdk.host.missing import LANDLOCK, NAMESPACES, SECCOMP, UID
 
@@ -45,12 +46,16 @@ class Site:
         model_cache: read by all hosts.
         gpu: hosts have the GPUs of CUDA_VISIBLE_DEVICES.
         without: walls that are missing and whose absence was accepted.
+        network: hosts get a way out, to a proxy of the worker's; needs namespaces.
+        ca_file: certificate authorities that hosts trust.
     """
 
     place: str
     model_cache: str | None = None
     gpu: bool = False
     without: Sequence[str] = ()
+    network: bool = False
+    ca_file: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; `Site(**values)` reads them back."""
@@ -131,7 +136,11 @@ class Walls:
         own_users = os.geteuid() == 0 and UID not in site.without
         self._first_uid = identity.first_uid(number) if own_users else None
         private = NAMESPACES not in site.without
-        self._filter = b"" if SECCOMP in site.without else syscall_filter.build(private_files=private, gpu=site.gpu)
+        self._network = site.network and private
+        self._filter = b""
+        if SECCOMP not in site.without:
+            self._filter = syscall_filter.build(private_files=private, gpu=site.gpu, network=self._network)
+        self._port: int | None = None
         self._slot, self._free, self._of = 0, list[int](), dict[int, int]()
 
     def fork(self) -> int:
@@ -178,7 +187,7 @@ class Walls:
         if sys.platform == "linux":
             identity.become(uid, gid)
         self._furnish(folder, uid, gid)
-        surroundings.surround(plan.env, str(scratch))
+        surroundings.surround({**plan.env, **self._network_variables()}, str(scratch))
         self._restrict(folder, scratch)
         return Confined(surroundings.CONTROL_FD, surroundings.BOARD_FD, folder)
 
@@ -195,16 +204,24 @@ class Walls:
         try:
             self._root.mkdir(mode=0o755)
             cache = Path(self._site.model_cache) if self._site.model_cache else None
-            private_root.build(self._root, self._tree, self._devices, readable.tokens(cache))
+            private_root.build(self._root, self._tree, self._devices, readable.tokens(cache), self._added())
             return namespaces.Pids()
         except OSError as error:
             reasons[NAMESPACES] = _why(error)
             return None
 
+    def _added(self) -> dict[str, bytes]:
+        return {way_out.CA_FILE: Path(self._site.ca_file).read_bytes()} if self._site.ca_file else {}
+
+    def _network_variables(self) -> dict[str, str]:
+        return way_out.variables(self._port, private_ca=bool(self._site.ca_file)) if self._port else {}
+
     def _move(self, plan: Plan, uid: int, gid: int) -> tuple[Path, Path]:
         """Into the host's own file system; its plugin and scratch there."""
         if self._pids:
-            namespaces.leave_for_host()  # a listener for a proxy of the worker's would be opened right after this
+            namespaces.leave_for_host()
+            if self._network:
+                self._port = way_out.open_way_out(surroundings.CONTROL_FD)
             private_root.enter(self._root, Path(plan.folder), plan.scratch_mb, uid, gid)
             return Path(private_root.PLUGIN), Path(private_root.SCRATCH)
         _die_with_parent()
@@ -220,7 +237,7 @@ class Walls:
     def _restrict(self, folder: Path, scratch: Path) -> None:
         """The last walls: behind them nothing can be opened that they do not name."""
         if LANDLOCK not in self._site.without:
-            landlock.restrict(self._rules(folder, scratch))
+            landlock.restrict(self._rules(folder, scratch), self._port)
         if self._filter:
             process_notice.install()
             syscall_filter.load(self._filter)

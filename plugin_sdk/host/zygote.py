@@ -20,7 +20,7 @@ from plugin_sdk.errors import HostFailed
 from plugin_sdk.host import board as boards
 from plugin_sdk.host.connection import Connection
 from plugin_sdk.host.host import PluginHost
-from plugin_sdk.host.missing import check_accepted
+from plugin_sdk.host.missing import NAMESPACES, check_accepted
 from plugin_sdk.host.protocol import FROM_ZYGOTE, Op, ProtocolError
 from plugin_sdk.host.settings import HostSettings
 from plugin_sdk.host.transport import Channel, ConnectionLost, mapped, shared_file
@@ -94,7 +94,7 @@ class Zygote:
         )
         with self._lock:
             self._hosts.add(host)
-        host.wait_ready()
+        host.wait_ready(self.settings.network if self._has_network() else None)
         return host
 
     def exit_of(self, number: int) -> tuple[int | None, int]:
@@ -238,7 +238,20 @@ class Zygote:
     def _site(self, without: tuple[str, ...]) -> Site:
         cache = self.settings.model_cache
         gpu = self.settings.env.get("CUDA_VISIBLE_DEVICES", "") not in ("", "-1")
-        return Site(place=self._scratch, model_cache=str(cache.resolve()) if cache else None, gpu=gpu, without=without)
+        network = self.settings.network
+        ca_file = network.ca_file if network else None
+        return Site(
+            place=self._scratch,
+            model_cache=str(cache.resolve()) if cache else None,
+            gpu=gpu,
+            without=without,
+            network=network is not None,
+            ca_file=str(ca_file.resolve()) if ca_file else None,
+        )
+
+    def _has_network(self) -> bool:
+        """Whether hosts hand over a listener; without network namespaces there is no network."""
+        return self.settings.network is not None and NAMESPACES not in self.missing
 
     def _plan(self, folder: Path, name: str, scratch: Path) -> Plan:
         return Plan(

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from plugin_sdk.errors import PlatformError
-from plugin_sdk.host import HostSettings, Zygote
+from plugin_sdk.host import HostSettings, NetworkPolicy, Zygote
+from plugin_sdk.host.way_out import SIOCSIFFLAGS
 
 
 def main() -> None:
@@ -17,7 +18,12 @@ def main() -> None:
     asked = json.loads(sys.argv[1])
     if asked.get("deny"):
         refuse(asked["deny"])
-    settings = HostSettings(memory_mb=1024, call_timeout_s=30, allow_missing=frozenset(asked.get("allow", [])))
+    settings = HostSettings(
+        memory_mb=1024,
+        call_timeout_s=30,
+        allow_missing=frozenset(asked.get("allow", [])),
+        network=NetworkPolicy() if asked.get("network") else None,
+    )
     told = {}
     try:
         with Zygote(settings) as zygote, zygote.start(Path(asked["plugin"]), name="probe") as host:
@@ -31,7 +37,7 @@ def main() -> None:
 
 
 def refuse(names: list[str]) -> None:
-    """As a container's seccomp profile would; `seccomp` itself is what `prctl` sets."""
+    """As a container's seccomp profile would; `seccomp` is what `prctl` sets, `loopback` what brings a device up."""
     import pyseccomp
 
     rules = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
@@ -39,6 +45,9 @@ def refuse(names: list[str]) -> None:
         if name == "seccomp":
             number = pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, "prctl")
             rules.add_rule(pyseccomp.ERRNO(errno.EINVAL), number, pyseccomp.Arg(0, pyseccomp.EQ, 22))
+        elif name == "loopback":
+            number = pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, "ioctl")
+            rules.add_rule(pyseccomp.ERRNO(errno.EPERM), number, pyseccomp.Arg(1, pyseccomp.EQ, SIOCSIFFLAGS))
         else:
             number = pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, name)
             code = errno.ENOSYS if name.startswith("landlock") else errno.EPERM
