@@ -18,8 +18,8 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from plugin_sdk.columns import to_frame
 from plugin_sdk.extractor_request import ExtractorRequest
+from plugin_sdk.frames import to_frame
 from plugin_sdk.host import HostSettings, PluginHost, Zygote
 from plugin_sdk.host.missing import WALLS
 from plugin_sdk.host.walls import Site

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from plugin_sdk.columns import same_values
+from plugin_sdk.comparing import same_values
 from plugin_sdk.outcomes import LINEAGE, RowFailure
 from plugin_sdk.rows import (
     Columns,

@@ -8,10 +8,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from plugin_sdk.assembly import Rows, Written
-from plugin_sdk.columns import Encoded, encode_as, encode_freely, encode_vectors
+from plugin_sdk.columns import encode_as, encode_freely
+from plugin_sdk.encoded import Encoded
 from plugin_sdk.manifest import Feature, Manifest
 from plugin_sdk.outcomes import LINEAGE
 from plugin_sdk.schema_types import property_type
+from plugin_sdk.vectors import encode_vectors
 
 Fault = tuple[int, str, str | None, str]
 """Position, step, column, reason."""

@@ -25,7 +25,9 @@ from plugin_sdk.loading import Plugin, load_plugin
 from plugin_sdk.manifest import Manifest, ManifestIssues
 from plugin_sdk.outcomes import RowFailure
 from plugin_sdk.realtime import Handler
-from plugin_sdk.steps import Outcome, Step, open_steps, out_of_memory, run_steps
+from plugin_sdk.step import Step, open_steps
+from plugin_sdk.step_failures import out_of_memory
+from plugin_sdk.steps import Outcome, run_steps
 from plugin_sdk.tracebacks import traceback_text
 
 MAX_TEXT = 64 << 10
@@ -137,7 +139,7 @@ class Host:
         self._reply(Op.PIPELINE, [asdict(step.info) for step in self._steps])
 
     def _run(self, frame: Frame) -> None:
-        from plugin_sdk.columns import to_frame
+        from plugin_sdk.frames import to_frame
         from plugin_sdk.host.tables import read_shared
 
         asked = frame.decoded()

@@ -5,10 +5,11 @@ import mmap
 import pandas as pd
 import pyarrow as pa
 
-from plugin_sdk.columns import to_frame
+from plugin_sdk.frames import to_frame
 from plugin_sdk.host.tables import read_shared, reply_batch, size_of, write_batch
 from plugin_sdk.pipeline import StepDefinition
-from plugin_sdk.steps import open_steps, run_steps
+from plugin_sdk.step import open_steps
+from plugin_sdk.steps import run_steps
 
 
 def warm() -> None:

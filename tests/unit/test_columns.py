@@ -13,8 +13,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plugin_sdk.columns import encode_as, encode_freely, encode_vectors, same_values, to_frame
+from plugin_sdk.columns import encode_as, encode_freely
+from plugin_sdk.comparing import same_values
+from plugin_sdk.frames import to_frame
 from plugin_sdk.schema_types import JSON_METADATA, is_json, property_type
+from plugin_sdk.vectors import encode_vectors
 
 FINITE32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
 

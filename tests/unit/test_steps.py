@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plugin_sdk.columns import to_frame
+from plugin_sdk.frames import to_frame
 from plugin_sdk.manifest import ComputeProfile, Feature, Manifest
 from plugin_sdk.outcomes import KILLED_FOR_MEMORY
 from plugin_sdk.pipeline import ResourceType, RowCondition, StepDefinition
 from plugin_sdk.schema_types import JSON_METADATA, is_json
-from plugin_sdk.steps import MAX_ALIKE, Outcome, ProgressActor, build_processor, open_steps, run_steps
+from plugin_sdk.step import ProgressActor, build_processor, open_steps
+from plugin_sdk.steps import MAX_ALIKE, Outcome, run_steps
 
 MANIFEST = Manifest(
     name="sample",
