@@ -17,6 +17,7 @@ from types import FrameType
 from distributed import Client
 
 from batch.cluster import cluster, scrub_environment, slots
+from batch.packages import tell_packages
 from batch.partitions import Extraction, PluginRef, partition_rows
 from batch.patience import patient
 from batch.plan import plan
@@ -100,9 +101,11 @@ class Service:
                 backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
 
     def _beat(self) -> None:
+        told = False
         while not self._stopping.is_set():
             try:
                 beat(self._stores, SERVICE)
+                told = told or tell_packages(self._stores, self._engine.client)
             except Exception:  # told again at the next beat
                 log.warning("heartbeat failed", exc_info=True)
             self._stopping.wait(EVERY_S)

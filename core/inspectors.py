@@ -1,14 +1,15 @@
-"""The inspector on AWS: manifests run in a function whose role permits nothing."""
+"""The inspector on AWS: manifests run in a function whose role permits nothing, and that knows what workers have."""
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from core.errors import StoreUnavailable
 from core.plugins import Inspector
-from core.settings import Settings
+from core.stores import Stores
 from core.stores.aws import client
 from core.stores.functions import Functions
+from core.worker_packages import told
 from plugin_sdk.manifest import Issue, Manifest, ManifestIssues
 
 MAX_SOURCE_BYTES = 4 * 1024 * 1024
@@ -21,6 +22,7 @@ class FunctionInspector:
 
     functions: Functions
     name: str
+    stores: Stores
 
     def inspect(self, files: Mapping[str, bytes]) -> Manifest:
         """See `Inspector`; only sources are sent, since a manifest may open no file."""
@@ -29,7 +31,11 @@ class FunctionInspector:
         if size > MAX_SOURCE_BYTES:
             message = f"the plugin's sources take {size} bytes, {MAX_SOURCE_BYTES} can be inspected."
             raise ManifestIssues([Issue(field="manifest.py", message=message, hint="Move data out of the code.")])
-        event = {"files": {name: base64.b64encode(data).decode() for name, data in sources.items()}}
+        packages = told(self.stores)
+        event = {
+            "files": {name: base64.b64encode(data).decode() for name, data in sources.items()},
+            "packages": asdict(packages) if packages else None,
+        }
         answer = self.functions.call(self.name, event)
         if "issues" in answer:
             raise ManifestIssues(Issue.model_validate(issue) for issue in answer["issues"])
@@ -47,8 +53,9 @@ class NoInspector:
         )
 
 
-def inspector_of(settings: Settings) -> Inspector:
+def inspector_of(stores: Stores) -> Inspector:
     """The inspect function that the settings name."""
+    settings = stores.settings
     if settings.inspect_function is None:
         return NoInspector()
-    return FunctionInspector(Functions(client("lambda", settings)), settings.inspect_function)
+    return FunctionInspector(Functions(client("lambda", settings)), settings.inspect_function, stores)

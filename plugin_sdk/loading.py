@@ -11,7 +11,7 @@ from plugin_sdk.building import Pipeline, build_pipeline
 from plugin_sdk.errors import InvalidPipeline, InvalidRealtime, PlatformError, PluginRaised
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.importing import FINDER
-from plugin_sdk.manifest import Issue, Manifest, ManifestIssues, manifest_from_module
+from plugin_sdk.manifest import Installed, Issue, Manifest, ManifestIssues, importable, manifest_from_module
 from plugin_sdk.realtime import Handler, load_handler
 from plugin_sdk.tracebacks import last_line_in, traceback_text
 
@@ -63,8 +63,8 @@ class Plugin:
         except (Exception, SystemExit) as error:
             raise self.raised(error, f"{name}.py can't be imported") from error
 
-    def manifest(self) -> Manifest:
-        """What manifest.py declares.
+    def manifest(self, installed: Installed = importable) -> Manifest:
+        """What manifest.py declares; `installed` judges its dependencies.
 
         Raises:
             ManifestIssues: it is missing, does not run, or breaks rules; all of them at once.
@@ -75,7 +75,7 @@ class Plugin:
             module = self.module("manifest")
         except PluginRaised as error:
             raise ManifestIssues([Issue(field="manifest.py", message=error.problem, hint=error.fix)]) from error
-        return manifest_from_module(module, has_realtime=self.has("realtime"))
+        return manifest_from_module(module, self.has("realtime"), installed)
 
     def pipeline(self, request: ExtractorRequest, **offered: Any) -> Pipeline:
         """The steps for this request; `offered` are `container`, `base_steps`, `dataset_size`, `content_flags`.

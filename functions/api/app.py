@@ -37,7 +37,7 @@ def create_app(stores: Stores, inspector: Inspector | None = None) -> FastAPI:
         redirect_slashes=False,
         strict_content_type=False,
     )
-    app.state.stores, app.state.inspector = stores, inspector or inspector_of(stores.settings)
+    app.state.stores, app.state.inspector = stores, inspector or inspector_of(stores)
     answer_errors(app)
     app.add_middleware(RequestLog, service="api")
     for found in pkgutil.iter_modules(routes.__path__):

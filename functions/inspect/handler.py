@@ -20,26 +20,34 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """`{"files": {path: base64}}` in; `{"manifest": {…}}` or `{"issues": [{field, message, hint, severity}]}` out."""
+    """A manifest, or what is wrong with it.
+
+    Args:
+        event: `{"files": {path: base64}, "packages": {"modules": […], "distributions": […]} or null}`; `packages` is what
+            workers have.
+
+    Returns:
+        `{"manifest": {…}}` or `{"issues": [{field, message, hint, severity}]}`.
+    """
     files = {name: base64.b64decode(text) for name, text in event["files"].items()}
     with tempfile.TemporaryDirectory(prefix="inspect-") as scratch:
         folder = Path(scratch, "plugin")
         folder.mkdir()
         unpack(files, folder)
-        return inspect_in_child(folder, Path(scratch), TIMEOUT_S)
+        return inspect_in_child(folder, Path(scratch), event.get("packages"), TIMEOUT_S)
 
 
-def inspect_in_child(folder: Path, scratch: Path, timeout_s: float) -> dict[str, Any]:
-    """What `functions.inspect.child` answers about the plugin in `folder`."""
+def inspect_in_child(folder: Path, scratch: Path, packages: Any, timeout_s: float) -> dict[str, Any]:
+    """What `functions.inspect.child` answers about the plugin in `folder`, where workers have these packages."""
     answer = scratch / "answer.json"
     environment = {"HOME": str(scratch), "TMPDIR": str(scratch), "PYTHONPATH": os.pathsep.join(map(str, _paths()))}
-    command = [sys.executable, "-m", "functions.inspect.child", str(folder), str(answer)]
+    command = [sys.executable, "-S", "-P", "-m", "functions.inspect.child", str(folder), str(answer)]
     try:
         ended = subprocess.run(
             command,
             cwd=scratch,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            input=json.dumps(packages).encode(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             timeout=timeout_s,
@@ -55,7 +63,7 @@ def inspect_in_child(folder: Path, scratch: Path, timeout_s: float) -> dict[str,
 
 
 def _paths() -> list[Path]:
-    """Where modules are found here; the current folder never counts."""
+    """Where modules are found here: all that the child gets. The current folder never counts."""
     return [ROOT, *(Path(p) for p in sys.path if p and Path(p) != ROOT)]
 
 

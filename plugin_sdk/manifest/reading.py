@@ -1,7 +1,5 @@
 """Reading a manifest that has run: every rule is checked, and all that is wrong is told at once."""
 
-import importlib.metadata
-import importlib.util
 from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
@@ -10,6 +8,7 @@ from plugin_sdk.manifest import rules
 from plugin_sdk.manifest.declared import declared
 from plugin_sdk.manifest.features import features, in_schema
 from plugin_sdk.manifest.hints import did_you_mean
+from plugin_sdk.manifest.installed import Installed, importable
 from plugin_sdk.manifest.issues import Findings, Issue, ManifestIssues
 from plugin_sdk.manifest.model import ComputeProfile, Feature, Manifest
 from plugin_sdk.manifest.names import normalise_name, normalise_version
@@ -17,16 +16,16 @@ from plugin_sdk.manifest.schemas import check_defaults, json_schema
 from plugin_sdk.manifest.static import StaticManifest
 
 
-def manifest_from_module(module: ModuleType, has_realtime: bool) -> Manifest:
-    """The manifest that a loaded manifest.py declares.
+def manifest_from_module(module: ModuleType, has_realtime: bool, installed: Installed = importable) -> Manifest:
+    """The manifest that a loaded manifest.py declares; `installed` judges its dependencies.
 
     Raises:
         ManifestIssues: one or more rules are broken; it has every one.
     """
-    return manifest_from_names(vars(module), has_realtime)
+    return manifest_from_names(vars(module), has_realtime, installed)
 
 
-def manifest_from_names(names: Mapping[str, Any], has_realtime: bool) -> Manifest:
+def manifest_from_names(names: Mapping[str, Any], has_realtime: bool, installed: Installed = importable) -> Manifest:
     """As `manifest_from_module`, from the module's names.
 
     Raises:
@@ -36,7 +35,7 @@ def manifest_from_names(names: Mapping[str, Any], has_realtime: bool) -> Manifes
     public = {key: value for key, value in names.items() if not key.startswith("__")}
     values = declared(public, find)
     read = _read(values, has_realtime, find)
-    _refuse_missing(read["dependencies"], values.get("dependencies"), find)
+    _refuse_missing(read["dependencies"], values.get("dependencies"), installed, find)
     return _made(read, find)
 
 
@@ -124,22 +123,12 @@ def _warn_of_unknown_columns(mappings: Mapping[str, str], input_schema: dict[str
             find.warn(f"input_mappings.{column}", "is no field of input_schema.", did_you_mean(column, known))
 
 
-def _refuse_missing(packages: Iterable[str], given: Any, find: Findings) -> None:
+def _refuse_missing(packages: Iterable[str], given: Any, installed: Installed, find: Findings) -> None:
     """The worker image is what it is: a package that can't be imported there can't be installed later."""
     for package in packages:
-        if not _importable(package):
+        field, there = f"dependencies[{given.index(package)}]", installed(package)
+        if there is None:
+            find.warn(field, f"'{package}' could not be looked for where plugins run.", "No worker has run so far.")
+        elif not there:
             hint = "Leave it out, or ask the operator to add it to the worker image."
-            find.error(
-                f"dependencies[{given.index(package)}]", f"'{package}' is not installed where plugins run.", hint
-            )
-
-
-def _importable(package: str) -> bool:
-    module = package.replace("-", "_")
-    if module.isidentifier() and importlib.util.find_spec(module) is not None:
-        return True
-    try:
-        importlib.metadata.distribution(package)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+            find.error(field, f"'{package}' is not installed where plugins run.", hint)

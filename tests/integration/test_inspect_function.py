@@ -5,18 +5,20 @@ import pytest
 from core.errors import StoreUnavailable
 from core.inspectors import FunctionInspector, inspector_of
 from core.settings import Settings
+from core.stores import Stores
 from core.stores.aws import client
 from core.stores.functions import Functions
+from core.worker_packages import tell
 from infra.emulator import Emulator
 from infra.emulator.stack import deploy
-from plugin_sdk.manifest import ManifestIssues
+from plugin_sdk.manifest import ManifestIssues, Packages
 from tests.unit.core.samples import FILES, MANIFEST
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def deployed(emulator: Emulator) -> Settings:
+def deployed(emulator: Emulator) -> Stores:
     """The whole stack, with its inspect function."""
     settings = Settings(
         aws_endpoint_url=emulator.endpoint_url,
@@ -27,7 +29,7 @@ def deployed(emulator: Emulator) -> Settings:
         inspect_function="inspecting-inspect",
     )
     deploy(settings, "inspecting")
-    return settings
+    return Stores.open(settings)
 
 
 def files(**changes: str) -> dict[str, bytes]:
@@ -54,15 +56,28 @@ def test_sources_too_long_for_a_call_are_an_issue(deployed):
         inspector_of(deployed).inspect(files(**{"table.py": "#" * 5_000_000}))
 
 
+def test_dependencies_are_judged_by_what_the_workers_told(deployed):
+    asked = MANIFEST + "dependencies = ['worker_lib', 'fastapi']\n"
+    inspector = inspector_of(deployed)
+
+    before = inspector.inspect(files(**{"manifest.py": "import worker_lib\n" + asked}))
+    tell(deployed, Packages(("worker_lib",), ()))
+    with pytest.raises(ManifestIssues) as caught:
+        inspector.inspect(files(**{"manifest.py": "import worker_lib\n" + asked}))
+
+    assert [w.field for w in before.warnings] == ["dependencies[0]"]
+    assert [i.field for i in caught.value.issues] == ["dependencies[1]"]
+
+
 def test_function_that_fails_is_told(deployed):
-    functions = Functions(client("lambda", deployed))
+    functions = Functions(client("lambda", deployed.settings))
 
     with pytest.raises(StoreUnavailable, match=r"inspecting-inspect failed.*files"):
         functions.call("inspecting-inspect", {"wrong": {}})
 
 
 def test_without_a_function_publishing_says_what_to_set(deployed):
-    inspector = inspector_of(Settings())
+    inspector = inspector_of(Stores.open(Settings(aws_endpoint_url=deployed.settings.aws_endpoint_url)))
 
     assert not isinstance(inspector, FunctionInspector)
     with pytest.raises(StoreUnavailable, match="OPENPEEK_INSPECT_FUNCTION"):

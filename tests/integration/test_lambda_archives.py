@@ -1,5 +1,6 @@
 """The functions' archives start with the code and the packages they name, and nothing else of this environment."""
 
+import base64
 import importlib.metadata
 import io
 import json
@@ -97,6 +98,47 @@ def test_function_answers_with_its_code_and_its_requirements_alone(function, tmp
     told = started(sys.executable, [code, packages], function)
 
     assert_works(told, function)
+
+
+HEAVY = ["numpy", "pandas", "torch", "transformers", "PIL", "pyarrow"]
+MANIFEST = """
+import numpy as np, pandas as pd, torch.nn as nn
+from PIL import Image
+from pydantic import BaseModel
+from transformers import AutoModel
+from engine.plugins.extractors.pipeline import PipelineDefinition, StepDefinition, build_pipeline_steps
+from engine.inference.services import BaseBatchInferenceService
+from engine.models import LazyModelMixin, load_hf_model
+from shared.plugins import download_asset, parallel_io
+from shared.plugins.inference.serve import BaseInferenceService
+
+class Net(nn.Module):
+    def forward(self, batch: pd.DataFrame) -> np.ndarray: ...
+
+class Output(BaseModel):
+    vector: list[float]
+
+metadata = {"feature_extractor_name": "heavy", "version": "1.0.0"}
+dependencies = ["numpy", "torch", "Pillow", "transformers"]
+output_schema = Output
+features = [{"feature_name": "vector", "feature_type": "embedding", "embedding_dim": 4, "distance_metric": "dot"}]
+"""
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_manifest_that_imports_what_workers_alone_have_is_read_on_aws(told, tmp_path, monkeypatch):
+    code, packages = tmp_path / "code", tmp_path / "packages"
+    zipfile.ZipFile(io.BytesIO(code_archive().data)).extractall(code)
+    link_packages(REQUIREMENTS["inspect"], packages)
+    files = {"manifest.py": base64.b64encode(MANIFEST.encode()).decode(), "pipeline.py": ""}
+    workers = {"modules": HEAVY, "distributions": ["pillow"]} if told else None
+    monkeypatch.setitem(CALLS, "inspect", ({"files": files, "packages": workers}, "manifest"))
+
+    answer = started(sys.executable, [code, packages], "inspect")["answer"]
+
+    assert "issues" not in answer, answer
+    assert answer["manifest"]["features"][0]["embedding_dim"] == 4
+    assert len(answer["manifest"]["warnings"]) == (0 if told else 4)
 
 
 def index_answers(folder: Path) -> bool:
