@@ -14,9 +14,6 @@ from core.stores.blobs import BlobRef
 from core.tenancy import Scope
 from plugin_sdk.manifest import Manifest
 
-TARGET_PER_SLOT = 4
-MIN_ROWS, MAX_ROWS = 16, 2_048
-FIRST_ROWS = 64
 MAX_BYTES = 4 * 1024 * 1024
 
 
@@ -101,8 +98,3 @@ class Outcome:
     step_seconds: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     log: str = ""
-
-
-def partition_rows(rows: int, slots: int) -> int:
-    """Rows a partition, so that each slot gets a few: enough to spread, few enough for the scheduler."""
-    return max(MIN_ROWS, min(MAX_ROWS, -(-rows // (TARGET_PER_SLOT * max(slots, 1)))))

@@ -5,7 +5,7 @@ object's other blobs, and the object's metadata. Text that lies in S3 is named i
 """
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from batch.partitions import FIRST_ROWS, MAX_BYTES, Extraction, Partition
+from batch.partitions import MAX_BYTES, Extraction, Partition
 from batch.patience import patient
 from core.document_schema import JSON, RESERVED
 from core.ids import document_id
@@ -21,7 +21,6 @@ from core.stores.records import Body, Records, chunks
 
 READERS = 8
 KEYS_PER_READ = 100
-SMALL_PARTITIONS = 2
 TEXTS = "_texts"
 TEXT_TYPES = {"text", "string"}
 ROW_COLUMNS = pa.schema(
@@ -44,25 +43,27 @@ Row = dict[str, Any]
 
 
 def plan(
-    records: Records, extraction: Extraction, object_ids: Iterable[list[str]], schema: pa.Schema, rows: int
+    records: Records,
+    extraction: Extraction,
+    object_ids: Iterable[list[str]],
+    schema: pa.Schema,
+    limit: Callable[[], int],
 ) -> Generator[Partition, None, None]:
-    """Partitions of at most `rows` rows and some 4 MiB; objects that are gone by now give none.
-
-    The first ones are small, so that documents can be seen soon, however long a row takes.
+    """Partitions of at most some 4 MiB; objects that are gone by now give none.
 
     Args:
+        limit: how many rows the next partition should have; asked as it begins.
         schema: the collection's columns, which give the properties their types.
     """
     pending: list[Row] = []
-    size, index = 0, 0
+    size, index, rows = 0, 0, limit()
     for obj in read_objects(records, extraction, object_ids):
         for row in rows_of(extraction, obj):
             pending.append(row)
             size += len(row["data"] or "") + 256
-            limit = min(rows, FIRST_ROWS) if index < SMALL_PARTITIONS else rows
-            if len(pending) >= limit or size >= MAX_BYTES:
+            if len(pending) >= rows or size >= MAX_BYTES:
                 yield Partition.of(index, to_table(pending, schema))
-                pending, size, index = [], 0, index + 1
+                pending, size, index, rows = [], 0, index + 1, limit()
     if pending:
         yield Partition.of(index, to_table(pending, schema))
 

@@ -12,6 +12,7 @@ from batch.cluster import gpus, slots
 from batch.partitions import Extraction, Failure, Outcome, Partition
 from batch.report import Report
 from batch.sink import Sink
+from batch.sizing import Sizing
 from batch.worker import StepFacts, abort, run_partition, warm
 from core.errors import StoreUnavailable
 from core.ids import new_id
@@ -40,8 +41,8 @@ class Interrupted(PlatformError):
 class Runner:
     """Runs one extraction at a time on `client`'s cluster; `check` raises when the batch must stop."""
 
-    def __init__(self, client: Client, check: Callable[[], None]) -> None:
-        self._client, self._check = client, check
+    def __init__(self, client: Client, check: Callable[[], None], sizing: Sizing) -> None:
+        self._client, self._check, self._sizing = client, check, sizing
 
     def run(self, extraction: Extraction, partitions: Iterator[Partition], sink: Sink, report: Report) -> None:
         """Every partition to its end; finished ones are committed even when the rest is stopped.
@@ -62,12 +63,14 @@ class Runner:
                 self._check()
                 for partition in islice(waiting, window - len(pending)):
                     pending[self._submit(extraction, partition, token, resources)] = partition
+                    self._sizing.planned(partition.rows)
                 if not pending:
                     break
                 for future in self._finished(pending):
                     partition = pending.pop(future)
                     outcome = _outcome(future, partition)
                     future.release()
+                    self._sizing.learn(outcome.rows, outcome.seconds.get("total", 0.0))
                     sink.add(outcome)
                     report.add(extraction.collection_id, outcome)
         except BaseException as error:

@@ -18,12 +18,13 @@ from distributed import Client
 
 from batch.cluster import cluster, scrub_environment, slots
 from batch.packages import tell_packages
-from batch.partitions import Extraction, PluginRef, partition_rows
+from batch.partitions import Extraction, PluginRef
 from batch.patience import patient
 from batch.plan import plan
 from batch.report import Report
 from batch.runner import EngineLost, Interrupted, Runner
 from batch.sink import Sink
+from batch.sizing import Sizing
 from batch.worker import Canceled, WorkerSetup
 from core import log as logs
 from core.batches import Batch, get_batch, object_ids, set_status
@@ -247,10 +248,10 @@ class Service:
         schema = document_schema(extraction.manifest, bucket.bucket_schema)
         table = patient(self._engine.vectors.create)(scope, collection.collection_id, schema)
         sink = Sink(self._stores.records, scope, collection.collection_id, table)
-        rows = partition_rows(objects, slots(self._engine.client))
+        sizing = Sizing(objects, slots(self._engine.client), self._stores.settings.partition_rows)
         ids = (object_ids if retried is None else retried_ids)(self._stores, scope, batch.batch_id)
-        with closing(plan(self._stores.records, extraction, ids, table.schema, rows)) as partitions:
-            Runner(self._engine.client, check).run(extraction, partitions, sink, report)
+        with closing(plan(self._stores.records, extraction, ids, table.schema, lambda: sizing.rows)) as partitions:
+            Runner(self._engine.client, check, sizing).run(extraction, partitions, sink, report)
 
     def _extraction(self, scope: Scope, batch: Batch, collection: Collection, objects: int) -> Extraction:
         config = collection.feature_extractor

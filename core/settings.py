@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     workers: PositiveInt = 2
     """Worker processes of that cluster."""
 
+    partition_rows: PositiveInt | None = None
+    """Rows of every partition; None measures: half a second of work to two in each."""
+
     step_timeout_s: PositiveFloat = 600.0
     """Seconds that one step may take over one batch of rows."""
 

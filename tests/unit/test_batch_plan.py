@@ -8,7 +8,7 @@ import pytest
 
 from batch.assets import scoped_fetch
 from batch.inputs import prepare_inputs
-from batch.partitions import Extraction, Partition, PluginRef, partition_rows
+from batch.partitions import Extraction, Partition, PluginRef
 from batch.plan import rows_of, to_table
 from core.collections import ExtractorConfig
 from core.document_schema import document_schema
@@ -116,12 +116,6 @@ def test_values_that_do_not_fit_the_declared_type_travel_as_json() -> None:
     rows, _ = prepared(extraction(), an_object(blob("t", data="x"), price="cheap"), {"t": "text", "price": "number"})
 
     assert orjson.loads(rows[0]["price"]) == "cheap"
-
-
-def test_partitions_are_few_and_never_larger_than_their_limit() -> None:
-    assert partition_rows(10_000, 2) == 1250
-    assert partition_rows(3, 2) == 16
-    assert partition_rows(10_000_000, 2) == 2048
 
 
 def test_a_file_of_another_tenant_is_never_read() -> None:

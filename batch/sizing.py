@@ -1,0 +1,73 @@
+"""Sizing: how many rows the next partition gets, from the time that finished ones took.
+
+The first partitions are small, so that documents show within seconds however long a row takes; each later one aims at a
+second of work, grows eightfold at most over what has been tried, and shrinks towards the end, so that all slots end
+together.
+"""
+
+import threading
+from collections import deque
+from statistics import median
+
+FIRST_ROWS = 16
+MIN_ROWS, MAX_ROWS = 8, 65_536
+GROWTH = 8
+TARGET_S = 1.0
+LEAST_S = 0.25
+"""Towards the end partitions shrink, but not below this much work: each costs the scheduler a few milliseconds."""
+MAX_BYTES = 64 * 1024 * 1024
+SAMPLES = 9
+
+
+class Sizing:
+    """The size of one extraction's partitions; any thread may ask or teach it.
+
+    Args:
+        rows_expected: how many rows there are in all, as far as known.
+        slots: tasks that run at once.
+        fixed: every partition gets so many rows; None measures.
+    """
+
+    def __init__(self, rows_expected: int | None = None, slots: int = 1, fixed: int | None = None) -> None:
+        self._expected, self._slots, self._fixed = rows_expected, max(slots, 1), fixed
+        self._planned, self._tried = 0, 0
+        self._row_s: deque[float] = deque(maxlen=SAMPLES)
+        self._row_bytes: deque[float] = deque(maxlen=SAMPLES)
+        self._guard = threading.Lock()
+
+    @property
+    def rows(self) -> int:
+        """Rows that the next partition should have."""
+        if self._fixed is not None:
+            return self._fixed
+        with self._guard:
+            if not self._row_s:
+                return min(FIRST_ROWS, max(MIN_ROWS, self._share()))
+            row_s = max(median(self._row_s), 1e-9)
+            wanted = min(TARGET_S / row_s, self._tried * GROWTH, MAX_ROWS)
+            if self._row_bytes:
+                wanted = min(wanted, MAX_BYTES / max(median(self._row_bytes), 1.0))
+            wanted = min(wanted, max(self._share(), LEAST_S / row_s))
+            return max(MIN_ROWS, int(wanted))
+
+    def planned(self, rows: int) -> None:
+        """A partition of so many rows is on its way."""
+        with self._guard:
+            self._planned += rows
+
+    def learn(self, rows: int, seconds: float, size_bytes: int = 0) -> None:
+        """A partition of so many rows took so long, and its table had so many bytes; 0 where that is not known."""
+        if rows < 1:
+            return
+        with self._guard:
+            self._tried = max(self._tried, rows)
+            self._row_s.append(seconds / rows)
+            if size_bytes:
+                self._row_bytes.append(size_bytes / rows)
+
+    def _share(self) -> int:
+        """Half of what each slot would get of the rows that are left."""
+        if self._expected is None:
+            return MAX_ROWS
+        left = max(self._expected - self._planned, 0)
+        return -(-left // (2 * self._slots)) if left else MAX_ROWS

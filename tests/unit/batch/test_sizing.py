@@ -1,0 +1,78 @@
+"""Sizing: small first, then a second of work each, and smaller again towards the end."""
+
+import itertools
+
+import pytest
+
+from batch.sizing import FIRST_ROWS, MAX_ROWS, MIN_ROWS, Sizing
+
+
+def run(sizing: Sizing, partitions: int, row_s: float, overhead_s: float = 0.01) -> list[int]:
+    """The sizes of so many partitions, each finished before the next is planned."""
+    sizes = []
+    for _ in range(partitions):
+        rows = sizing.rows
+        sizing.planned(rows)
+        sizing.learn(rows, overhead_s + rows * row_s)
+        sizes.append(rows)
+    return sizes
+
+
+def test_the_first_partitions_are_small_and_spread_over_the_slots() -> None:
+    assert Sizing(1_000_000, slots=2).rows == FIRST_ROWS
+    assert Sizing(80, slots=4).rows == 10
+    assert Sizing(3, slots=4).rows == MIN_ROWS
+
+
+def test_fast_rows_reach_large_partitions_within_a_few() -> None:
+    sizes = run(Sizing(100_000_000, slots=2), 12, row_s=1e-6)
+
+    assert sizes[0] == FIRST_ROWS
+    assert sizes[-1] == MAX_ROWS
+    assert all(after <= before * 8 for before, after in itertools.pairwise(sizes))
+
+
+@pytest.mark.parametrize("row_s", [0.02, 0.002, 0.0001])
+def test_partitions_take_half_a_second_to_two(row_s: float) -> None:
+    sizes = run(Sizing(100_000_000, slots=2), 30, row_s)
+
+    assert 0.5 <= sizes[-1] * row_s <= 2.0
+
+
+def test_a_slow_start_is_forgotten() -> None:
+    sizing = Sizing(1_000_000, slots=2)
+    for _ in range(2):
+        sizing.learn(FIRST_ROWS, 6.0)
+
+    sizes = run(sizing, 20, row_s=0.001)
+
+    assert sizes[0] == MIN_ROWS
+    assert 500 <= sizes[-1] <= 2000
+
+
+def test_rows_that_take_seconds_get_the_smallest_partitions() -> None:
+    assert run(Sizing(10_000, slots=2), 5, row_s=3.0)[-1] == MIN_ROWS
+
+
+def test_large_rows_are_bounded_by_their_bytes() -> None:
+    sizing = Sizing(1_000_000, slots=2)
+    sizing.learn(5_000, 0.001, size_bytes=5_000 * 1024 * 1024)
+
+    assert sizing.rows == 64
+
+
+def test_towards_the_end_all_slots_get_a_share() -> None:
+    sizing = Sizing(100_000, slots=4)
+    sizing.learn(60_000, 0.6)
+    sizing.planned(60_000)
+
+    assert sizing.rows == 25_000
+    sizing.planned(39_000)
+    assert 125 < sizing.rows <= 25_000
+
+
+def test_a_fixed_size_holds_whatever_is_measured() -> None:
+    sizing = Sizing(1_000, slots=2, fixed=1_000)
+    sizing.learn(10, 100.0)
+
+    assert sizing.rows == 1_000
