@@ -14,9 +14,10 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from batch.done import made_by
 from batch.inputs import Inputs
 from batch.partitions import Extraction, Failure
-from core.document_schema import EXTRA, SYSTEM, is_json
+from core.document_schema import EXTRA, MADE_BY, SYSTEM, is_json
 from plugin_sdk.errors import HostFailed
 from plugin_sdk.pipeline import RowCondition
 
@@ -100,6 +101,7 @@ def _system(
         "collection_id": extraction.collection_id,
         "bucket_id": extraction.bucket_id,
         "batch_id": extraction.batch_id,
+        MADE_BY: made_by(extraction),
         "created_at": now,
         "updated_at": now,
     }
@@ -107,6 +109,8 @@ def _system(
         return pa.repeat(pa.scalar(constants[field.name], field.type), result.num_rows)
     if field.name == "document_id":
         return _plain(result[field.name], field.type)
+    if field.name not in rows.column_names:
+        return pa.nulls(result.num_rows, field.type)
     return _plain(rows[field.name].take(pa.array(sources)), field.type)
 
 

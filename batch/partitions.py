@@ -92,6 +92,9 @@ class Outcome:
     rows: int = 0
     fragments: list[dict[str, Any]] = field(default_factory=list)
     replaces: list[str] = field(default_factory=list)
+    nothing: pa.Table | None = None
+    """Rows for the ledger: they were processed and gave no document."""
+
     written: int = 0
     dropped: int = 0
     failures: list[Failure] = field(default_factory=list)

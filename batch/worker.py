@@ -19,11 +19,13 @@ from batch.hosts import Hosts, Pipeline
 from batch.inputs import Inputs, prepare_inputs
 from batch.partitions import Extraction, Failure, Outcome, Partition, PluginRef
 from batch.patience import patient
+from batch.writing import write
+from core.document_schema import HIDDEN
 from core.ids import now
 from core.settings import Settings
 from core.stores.aws import client
 from core.stores.blobs import Blobs
-from core.stores.vectors import DocumentTable, Vectors
+from core.stores.vectors import Vectors
 from plugin_sdk.errors import HostFailed, PlatformError, PluginRaised
 from plugin_sdk.outcomes import KILLED_FOR_MEMORY, RowFailure
 
@@ -77,7 +79,9 @@ class Worker:
         outcome.seconds["read"] = time.perf_counter() - started
         table = patient(self.vectors.open)(extraction.scope, extraction.collection_id)
         parts = self._extract(extraction, inputs, table.schema, outcome)
-        self._write(table, parts, planned, outcome)
+        written = time.perf_counter()
+        write(extraction, table, parts, planned, outcome)
+        outcome.seconds["write"] = time.perf_counter() - written
         outcome.seconds["total"] = time.perf_counter() - started
         return outcome
 
@@ -124,7 +128,7 @@ class Worker:
         pipeline = self.hosts.pipeline(extraction, plugin)
         if extraction.batch_id in self.aborted:
             raise Canceled(f"Batch {extraction.batch_id} was canceled.", "Submit it again to go on.")
-        result = pipeline.host.run(inputs.table)
+        result = pipeline.host.run(_visible(inputs.table))
         documents = self._checked(extraction, inputs, result.table, schema, pipeline, outcome)
         outcome.failures += [_reported(inputs.table, failure) for failure in result.failures]
         outcome.dropped += result.rows_dropped
@@ -146,18 +150,6 @@ class Worker:
         checked: Checked = to_documents(extraction, inputs, result, schema, conditions, now())
         outcome.failures += checked.failures
         return checked.documents
-
-    def _write(self, table: DocumentTable, parts: list[pa.Table], planned: pa.Table, outcome: Outcome) -> None:
-        started = time.perf_counter()
-        documents = pa.concat_tables(parts) if parts else None
-        if documents is not None and documents.num_rows:
-            outcome.fragments = patient(table.write_fragments)(documents)
-            outcome.written = documents.num_rows
-        failed = {f.document_id for f in outcome.failures}
-        pairs = zip(planned["document_id"].to_pylist(), planned["blob_id"].to_pylist(), strict=True)
-        written = set(documents["blob_id"].to_pylist()) if documents is not None else set()
-        outcome.replaces = [blob for document, blob in pairs if document not in failed or blob in written]
-        outcome.seconds["write"] = time.perf_counter() - started
 
 
 def worker_of(settings: Settings) -> Worker:
@@ -219,6 +211,11 @@ def warm(extraction: Extraction) -> StepFacts | PlatformError:
 def abort(settings: Settings, batch_id: str) -> None:
     """End what this process runs of a batch."""
     worker_of(settings).abort(batch_id)
+
+
+def _visible(rows: pa.Table) -> pa.Table:
+    """Rows as a plugin sees them: without what the platform keeps for itself."""
+    return rows.drop_columns([n for n in HIDDEN if n in rows.column_names])
 
 
 def _parts(rows: pa.Table, suspects: Sequence[int]) -> list[pa.Table]:

@@ -9,6 +9,15 @@ from plugin_sdk.manifest import Manifest
 
 TIME = pa.timestamp("us", tz="UTC")
 EXTRA = "_extra"
+MADE_BY = "_made_by"
+"""Column with the fingerprint of plugin and parameters that made the document."""
+
+SOURCE_VERSION = "_source_version"
+"""Column with the version of the object that it was made from; null where rows of its blob failed."""
+
+HIDDEN = frozenset({MADE_BY, SOURCE_VERSION})
+"""Columns that no answer shows."""
+
 JSON = {b"openpeek": b"json"}
 """Metadata of a string column that holds JSON text."""
 
@@ -28,6 +37,8 @@ SYSTEM = pa.schema(
         pa.field("batch_id", pa.string()),
         pa.field("created_at", TIME),
         pa.field("updated_at", TIME),
+        pa.field(MADE_BY, pa.string()),
+        pa.field(SOURCE_VERSION, pa.string()),
     ]
 )
 RESERVED = frozenset({*SYSTEM.names, EXTRA, "data", "_distance", "_score", "_rowid", "_rowaddr", "_vectors"})

@@ -8,7 +8,7 @@ it sees a whole group or nothing, in whatever process it runs.
 import base64
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -24,10 +24,11 @@ from lance.dataset import ColumnOrdering
 from lance.fragment import FragmentMetadata, write_fragments
 from lance.lance import _Session as Session
 
-from core.document_schema import is_json
+from core.document_schema import HIDDEN, is_json
 from core.errors import InvalidRequest, NotFound, StoreUnavailable
 from core.filters import column, find_field, literal, to_sql
 from core.settings import Settings
+from core.stores.ledger import Ledger
 from core.tenancy import Scope
 
 ID = "document_id"
@@ -98,7 +99,7 @@ class Vectors:
         """
         uri = self.uri(scope, collection_id)
         self._dataset(uri)
-        return DocumentTable(uri, partial(self._dataset, uri))
+        return DocumentTable(uri, partial(self._dataset, uri), self._options)
 
     def drop(self, scope: Scope, collection_id: str) -> bool:
         """Delete the dataset and all its files; whether there was one."""
@@ -108,6 +109,7 @@ class Vectors:
         except NotFound:
             return False
         lance.LanceDataset.drop(uri, storage_options=self._options)
+        ledger_at(uri, self._options).drop()
         return True
 
     def _make(self, uri: str, schema: pa.Schema) -> lance.LanceDataset:
@@ -135,8 +137,12 @@ class Vectors:
 class DocumentTable:
     """One collection's documents. Each call works on the version that is the latest when it begins."""
 
-    def __init__(self, uri: str, latest: Callable[[], lance.LanceDataset]) -> None:
+    def __init__(
+        self, uri: str, latest: Callable[[], lance.LanceDataset], options: Mapping[str, str] | None = None
+    ) -> None:
         self.uri, self._latest = uri, latest
+        self.ledger = ledger_at(uri, options)
+        """What was processed and gave no document."""
 
     @property
     def schema(self) -> pa.Schema:
@@ -152,6 +158,10 @@ class DocumentTable:
         """Documents that pass `filters`."""
         dataset = self._latest()
         return int(dataset.count_rows(filter=to_sql(filters, dataset.schema)))
+
+    def scan(self, columns: Sequence[str], where: str | None = None) -> Iterator[pa.RecordBatch]:
+        """These columns of all documents for which the SQL `where` holds, part by part."""
+        yield from self._latest().to_batches(columns=list(columns), filter=where)
 
     def get(self, document_ids: Sequence[str], *, vectors: bool = False) -> Documents:
         """The documents of these ids, in that order, missing ones left out."""
@@ -311,6 +321,11 @@ class DocumentTable:
         raise StoreUnavailable(f"{self.uri} is changed by too many at once.", "Try again in a moment.") from conflict
 
 
+def ledger_at(uri: str, options: Mapping[str, str] | None) -> Ledger:
+    """The ledger beside the dataset at `uri`."""
+    return Ledger(f"{uri.removesuffix('.lance')}.nothing.lance", options)
+
+
 def _unavailable(uri: str, error: Exception) -> StoreUnavailable:
     said = str(error).partition(", /")[0][:300]
     return StoreUnavailable(f"The documents at {uri} can't be read: {said}.", "Try again in a moment.")
@@ -340,7 +355,7 @@ def _is_vector(field: pa.Field) -> bool:
 
 
 def _columns(schema: pa.Schema, vectors: bool, select: Sequence[str] | None) -> list[str]:
-    names = [f.name for f in schema if vectors or not _is_vector(f)]
+    names = [f.name for f in schema if f.name not in HIDDEN and (vectors or not _is_vector(f))]
     if select is None:
         return names
     wanted = {s.removeprefix("metadata.") for s in select} | {ID}
