@@ -7,14 +7,14 @@ from pydantic import BaseModel, ConfigDict
 
 from core.buckets import Bucket, find_bucket
 from core.builtins import BUILTINS
-from core.errors import AlreadyExists, InvalidRequest, NotFound
+from core.errors import InvalidRequest, NotFound
 from core.extractors import Extractor, bucket_schema_of, resolve, vector_indexes
 from core.ids import new_id
+from core.named import Named
 from core.names import check_name
 from core.noun import Noun
 from core.quotas import check_room
 from core.stores import Stores
-from core.stores.records import Body, Entry
 from core.tenancy import Scope
 from plugin_sdk.errors import InvalidParameters
 
@@ -63,6 +63,9 @@ class Collection(Noun):
         return list(self.source.get("bucket_ids") or ())
 
 
+COLLECTIONS = Named(Collection, "collection", "col")
+
+
 class Created(NamedTuple):
     """A new collection, and what its author should know about the request."""
 
@@ -106,10 +109,7 @@ def create_collection(
         enabled=enabled,
         metadata=metadata,
     )
-    try:
-        stores.records.create_all([_entry(scope, collection), _named(scope, collection)])
-    except AlreadyExists as error:
-        raise _taken(name) from error
+    COLLECTIONS.create(stores, scope.key, collection)
     return Created(collection, warnings)
 
 
@@ -119,22 +119,12 @@ def find_collection(stores: Stores, scope: Scope, identifier: str) -> Collection
     Raises:
         NotFound: the namespace has none.
     """
-    pk, record = scope.key("collection"), None
-    if identifier.startswith("col_"):
-        record = stores.records.get(pk, identifier)
-    if record is None and (pointer := stores.records.get(scope.key("collection_name"), identifier)):
-        record = stores.records.get(pk, pointer.body["collection_id"])
-    if record is None:
-        raise NotFound(
-            f"There is no collection {identifier[:100]!r} in this namespace.", "List collections to see what exists."
-        )
-    return Collection.model_validate(record.body)
+    return COLLECTIONS.find(stores, scope.key, identifier)
 
 
 def list_collections(stores: Stores, scope: Scope) -> list[Collection]:
     """Every collection of the namespace, oldest first."""
-    found = [Collection.model_validate(r.body) for r in stores.records.each(scope.key("collection"))]
-    return sorted(found, key=lambda c: (c.created_at, c.collection_id))
+    return COLLECTIONS.all(stores, scope.key)
 
 
 def collections_of_bucket(stores: Stores, scope: Scope, bucket_id: str) -> list[Collection]:
@@ -149,26 +139,7 @@ def collections_using(stores: Stores, scope: Scope, plugin_id: str) -> list[Coll
 
 def change_collection(stores: Stores, scope: Scope, collection: Collection, **fields: Any) -> Collection:
     """The collection with these fields changed; a new name must be free."""
-    changed = collection.changed(**fields)
-    if changed.collection_name != collection.collection_name:
-        check_name(changed.collection_name, "collection_name", "col")
-        try:
-            stores.records.create(_named(scope, changed))
-        except AlreadyExists as error:
-            raise _taken(changed.collection_name) from error
-    before: list[Collection] = []
-
-    def change(body: Body) -> Body:
-        before[:] = [Collection.model_validate(body)]
-        return before[0].changed(**fields).body()
-
-    record = stores.records.update(scope.key("collection"), collection.collection_id, change)
-    if record is None:
-        _release(stores, scope, changed)
-        raise NotFound(f"The collection {collection.collection_name!r} was deleted meanwhile.", "Create it again.")
-    if before[0].collection_name != record.body["collection_name"]:
-        _release(stores, scope, before[0])
-    return Collection.model_validate(record.body)
+    return COLLECTIONS.change(stores, scope.key, collection, lambda found: found.changed(**fields))
 
 
 def delete_collection(stores: Stores, scope: Scope, collection: Collection) -> None:
@@ -185,32 +156,13 @@ def delete_collection(stores: Stores, scope: Scope, collection: Collection) -> N
         (scope.key("collection_counts"), collection.collection_id),
     ]
     stores.records.delete_many(keys)
-    _release(stores, scope, collection)
+    COLLECTIONS.release(stores, scope.key, collection)
 
 
 def document_counts(stores: Stores, scope: Scope, collection_ids: Sequence[str]) -> dict[str, int]:
     """Documents in each collection, as its batches counted them."""
     found = stores.records.counters_of(scope.key("collection_counts"), collection_ids)
     return {i: found.get(i, {}).get("documents", 0) for i in collection_ids}
-
-
-def _entry(scope: Scope, collection: Collection) -> Entry:
-    return Entry(scope.key("collection"), collection.collection_id, collection.body())
-
-
-def _named(scope: Scope, collection: Collection) -> Entry:
-    pointer = {"collection_id": collection.collection_id}
-    return Entry(scope.key("collection_name"), collection.collection_name, pointer)
-
-
-def _release(stores: Stores, scope: Scope, collection: Collection) -> None:
-    """Free the collection's name, unless another collection has taken it."""
-    name = _named(scope, collection)
-    stores.records.delete_if(name.pk, name.sk, name.body)
-
-
-def _taken(name: str) -> AlreadyExists:
-    return AlreadyExists(f"The namespace has a collection {name!r}.", "Use another name, or that collection.")
 
 
 def _source_buckets(stores: Stores, scope: Scope, source: Mapping[str, Any]) -> list[Bucket]:

@@ -13,7 +13,7 @@ from core.batches import ACTIVE, active_of
 from core.buckets import Bucket, delete_bucket_record, each_bucket
 from core.collections import delete_collection, list_collections
 from core.errors import NotFound
-from core.namespaces import Namespace, release_name
+from core.namespaces import NAMESPACES, Namespace
 from core.status import TaskStatus
 from core.stores import Stores
 from core.tasks import Task, create_task, update_task
@@ -56,7 +56,7 @@ def remove_namespace(stores: Stores, principal: Principal, namespace: Namespace)
     scope = principal.scope(namespace.namespace_id)
     task = _sent(stores, scope, "api_namespaces_delete", {"job": "delete_namespace"})
     stores.records.delete(principal.org_key("namespace"), namespace.namespace_id)
-    release_name(stores, principal, namespace)
+    NAMESPACES.release(stores, principal.org_key, namespace)
     return task
 
 

@@ -5,15 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from core.collections import Collection, find_collection
-from core.errors import AlreadyExists, InvalidRequest, NotFound
+from core.errors import InvalidRequest, NotFound
 from core.ids import new_id
+from core.named import Named
 from core.names import check_name
 from core.noun import Noun
 from core.quotas import check_room
 from core.search import Target, targets_of
 from core.stages import normalise
 from core.stores import Stores
-from core.stores.records import Body, Entry
 from core.tenancy import Scope
 from plugin_sdk.manifest import Feature
 
@@ -41,6 +41,9 @@ class Retriever(Noun):
         return list(dict.fromkeys(uri for uri in found if uri))
 
 
+RETRIEVERS = Named(Retriever, "retriever", "ret")
+
+
 def create_retriever(
     stores: Stores, scope: Scope, name: str, stages: Any, collections: Sequence[str] = (), **fields: Any
 ) -> Retriever:
@@ -63,11 +66,7 @@ def create_retriever(
         stages=normal,
         **fields,
     )
-    try:
-        stores.records.create_all([_entry(scope, retriever), _named(scope, retriever)])
-    except AlreadyExists as error:
-        raise _taken(name) from error
-    return retriever
+    return RETRIEVERS.create(stores, scope.key, retriever)
 
 
 def find_retriever(stores: Stores, scope: Scope, identifier: str) -> Retriever:
@@ -76,52 +75,25 @@ def find_retriever(stores: Stores, scope: Scope, identifier: str) -> Retriever:
     Raises:
         NotFound: the namespace has none.
     """
-    pk, record = scope.key("retriever"), None
-    if identifier.startswith("ret_"):
-        record = stores.records.get(pk, identifier)
-    if record is None and (pointer := stores.records.get(scope.key("retriever_name"), identifier)):
-        record = stores.records.get(pk, pointer.body["retriever_id"])
-    if record is None:
-        raise NotFound(
-            f"There is no retriever {identifier[:100]!r} in this namespace.", "List retrievers to see what exists."
-        )
-    return Retriever.model_validate(record.body)
+    return RETRIEVERS.find(stores, scope.key, identifier)
 
 
 def list_retrievers(stores: Stores, scope: Scope) -> list[Retriever]:
     """Every retriever of the namespace, oldest first."""
-    found = [Retriever.model_validate(r.body) for r in stores.records.each(scope.key("retriever"))]
-    return sorted(found, key=lambda r: (r.created_at, r.retriever_id))
+    return RETRIEVERS.all(stores, scope.key)
 
 
 def change_retriever(stores: Stores, scope: Scope, retriever: Retriever, **fields: Any) -> Retriever:
     """The retriever with these fields changed and its version raised; a new name must be free."""
-    changed = retriever.changed(**fields)
-    if changed.retriever_name != retriever.retriever_name:
-        check_name(changed.retriever_name, "retriever_name", "ret")
-        try:
-            stores.records.create(_named(scope, changed))
-        except AlreadyExists as error:
-            raise _taken(changed.retriever_name) from error
-    before: list[Retriever] = []
-
-    def change(body: Body) -> Body:
-        before[:] = [Retriever.model_validate(body)]
-        return before[0].changed(**fields, version=before[0].version + 1).body()
-
-    record = stores.records.update(scope.key("retriever"), retriever.retriever_id, change)
-    if record is None:
-        _release(stores, scope, changed)
-        raise NotFound(f"The retriever {retriever.retriever_name!r} was deleted meanwhile.", "Create it again.")
-    if before[0].retriever_name != record.body["retriever_name"]:
-        _release(stores, scope, before[0])
-    return Retriever.model_validate(record.body)
+    return RETRIEVERS.change(
+        stores, scope.key, retriever, lambda found: found.changed(**fields, version=found.version + 1)
+    )
 
 
 def delete_retriever(stores: Stores, scope: Scope, retriever: Retriever) -> None:
     """Delete the retriever and free its name."""
     stores.records.delete(scope.key("retriever"), retriever.retriever_id)
-    _release(stores, scope, retriever)
+    RETRIEVERS.release(stores, scope.key, retriever)
 
 
 def address(uri: str) -> dict[str, Any] | None:
@@ -193,22 +165,3 @@ def _collection(stores: Stores, scope: Scope, identifier: str, field: str) -> Co
         return find_collection(stores, scope, identifier)
     except NotFound as error:
         raise InvalidRequest(error.problem, error.fix, field) from error
-
-
-def _entry(scope: Scope, retriever: Retriever) -> Entry:
-    return Entry(scope.key("retriever"), retriever.retriever_id, retriever.body())
-
-
-def _named(scope: Scope, retriever: Retriever) -> Entry:
-    pointer = {"retriever_id": retriever.retriever_id}
-    return Entry(scope.key("retriever_name"), retriever.retriever_name, pointer)
-
-
-def _release(stores: Stores, scope: Scope, retriever: Retriever) -> None:
-    """Free the retriever's name, unless another retriever has taken it."""
-    name = _named(scope, retriever)
-    stores.records.delete_if(name.pk, name.sk, name.body)
-
-
-def _taken(name: str) -> AlreadyExists:
-    return AlreadyExists(f"The namespace has a retriever {name!r}.", "Use another name, or that retriever.")
