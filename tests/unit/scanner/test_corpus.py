@@ -3,6 +3,7 @@
 import pytest
 
 from plugin_sdk.scanner import scan_files
+from tests.unit.plugin_sdk import quickstart
 from tests.unit.scanner.attacks import snippets
 from tests.unit.scanner.honest import clean, warned
 
@@ -28,95 +29,8 @@ def test_doubtful_code_draws_a_warning_and_passes(source):
     assert {violation.severity for violation in report.violations} == {"warning"}
 
 
-QUICK_START = {
-    "manifest.py": '''
-from pydantic import BaseModel, Field
-from typing import List
-
-class MyInput(BaseModel):
-    text: str = Field(..., description="Input text")
-
-class MyOutput(BaseModel):
-    embedding: List[float] = Field(..., description="384-dim embedding")
-    label: str
-
-class MyParams(BaseModel):
-    """User-configurable parameters for collections."""
-    threshold: float = Field(default=0.5, ge=0, le=1)
-
-metadata = {"feature_extractor_name": "my_extractor", "version": "1.0.0", "category": "text"}
-input_schema = MyInput
-output_schema = MyOutput
-parameter_schema = MyParams
-features = [{"feature_name": "my_extractor_embedding", "feature_type": "embedding", "embedding_dim": 384}]
-''',
-    "processors/core.py": """
-from dataclasses import dataclass
-import pandas as pd
-
-@dataclass
-class MyConfig:
-    threshold: float = 0.5
-
-class MyProcessor:
-    def __init__(self, config: MyConfig, progress_actor=None):
-        self.config = config
-        self._model = None
-
-    def _load_model(self):
-        if self._model is None:
-            from sentence_transformers import SentenceTransformer
-            self._model = SentenceTransformer("all-MiniLM-L6-v2")
-
-    def __call__(self, batch: pd.DataFrame) -> pd.DataFrame:
-        self._load_model()
-        texts = batch["text"].fillna("").tolist()
-        embeddings = self._model.encode(texts).tolist()
-        batch["my_extractor_embedding"] = embeddings
-        batch["label"] = ["positive" if e[0] > self.config.threshold else "negative" for e in embeddings]
-        return batch
-""",
-    "pipeline.py": """
-from typing import Any, Dict, Optional
-from engine.plugins.extractors.pipeline import (
-    PipelineDefinition, ResourceType, RowCondition, StepDefinition, build_pipeline_steps
-)
-from .manifest import MyParams, metadata
-from .processors.core import MyConfig, MyProcessor
-
-def build_steps(extractor_request: Any, container: Optional[Any] = None, base_steps: Optional[list] = None, **kwargs):
-    params = MyParams(**(extractor_request.extractor_config.parameters or {}))
-    steps = [
-        StepDefinition(
-            service_class=MyProcessor,
-            resource_type=ResourceType.CPU,
-            config=MyConfig(threshold=params.threshold),
-            condition=RowCondition.IS_TEXT,
-        ),
-    ]
-    pipeline = PipelineDefinition(name=metadata["feature_extractor_name"], version=metadata["version"], steps=steps)
-    return {"steps": (base_steps or []) + build_pipeline_steps(pipeline), "prepare": lambda ds: ds}
-""",
-    "realtime.py": """
-from typing import Any, Dict
-
-class RealtimeHandler:
-    def __init__(self):
-        self._model = None
-
-    def predict(self, request: Dict[str, Any]) -> Dict[str, Any]:
-        if self._model is None:
-            from sentence_transformers import SentenceTransformer
-            self._model = SentenceTransformer("all-MiniLM-L6-v2")
-        text = request.get("text", "")
-        embedding = self._model.encode([text])[0].tolist()
-        return {"embedding": embedding, "label": "positive" if embedding[0] > 0.5 else "negative"}
-""",
-}
-
-
 def test_quick_start_passes_strict_mode_without_a_remark():
-    assert scan_files({name: text.encode() for name, text in QUICK_START.items()}, strict=True).violations == []
+    assert scan_files({name: text.encode() for name, text in quickstart.FILES.items()}, strict=True).violations == []
 
 
 ACROSS_FILES = {
