@@ -55,20 +55,17 @@ def authenticate(stores: Stores, authorization_headers: Sequence[str]) -> Princi
     key_hash = hashlib.sha256(_secret(authorization_headers).encode()).hexdigest()
     memory = _memory(stores)
     holder = memory.holders.get(key_hash) or memory.holders.put(key_hash, _holder(stores, key_hash))
-    if holder.expires_at and holder.expires_at <= now():
-        raise Unauthorized("The API key has expired.", "Ask an admin of your organization for a new one.")
-    memory.uses[key_hash] += 1
+    principal = _admitted(memory, holder)
     if holder.per_minute is not None:
-        _count(stores, holder.principal, holder.per_minute)
-    note(org_id=holder.principal.org_id, key_id=holder.principal.key_id)
-    return holder.principal
+        _count(stores, principal, holder.per_minute)
+    return principal
 
 
-def remembered(stores: Stores, authorization_headers: Sequence[str]) -> bool:
-    """Whether `authenticate` would answer without a store call."""
-    key_hash = hashlib.sha256(_secret(authorization_headers).encode()).hexdigest()
-    holder = _memory(stores).holders.get(key_hash)
-    return holder is not None and holder.per_minute is None
+def remembered(stores: Stores, authorization_headers: Sequence[str]) -> Principal | None:
+    """What `authenticate` answers, where that takes no store call; else None."""
+    memory = _memory(stores)
+    holder = memory.holders.get(hashlib.sha256(_secret(authorization_headers).encode()).hexdigest())
+    return _admitted(memory, holder) if holder is not None and holder.per_minute is None else None
 
 
 def require(principal: Principal, permission: str) -> None:
@@ -105,15 +102,13 @@ def namespace_scope(stores: Stores, principal: Principal, identifier: str) -> Sc
     if scope is None:
         namespace = find_namespace(stores, principal, identifier)
         scope = scopes.put(place, principal.scope(namespace.namespace_id))
-    if principal.namespaces is not None and scope.namespace_id not in principal.namespaces:
-        raise NotFound(f"There is no namespace {identifier!r}.", "List your namespaces to see their names and ids.")
-    note(namespace_id=scope.namespace_id)
-    return scope
+    return _entered(principal, scope, identifier)
 
 
-def scope_remembered(stores: Stores, principal: Principal, identifier: str) -> bool:
-    """Whether `namespace_scope` would answer without a store call."""
-    return _memory(stores).scopes.get((principal.org_id, identifier)) is not None
+def scope_remembered(stores: Stores, principal: Principal, identifier: str) -> Scope | None:
+    """What `namespace_scope` answers, where that takes no store call; else None."""
+    scope = _memory(stores).scopes.get((principal.org_id, identifier))
+    return _entered(principal, scope, identifier) if scope is not None else None
 
 
 def forget_key(stores: Stores, key_hash: str) -> None:
@@ -127,7 +122,22 @@ def forget_namespace(stores: Stores, scope: Scope) -> None:
 
 
 def _memory(stores: Stores) -> _Memory:
-    return _memories.setdefault(stores.records, _Memory())
+    return _memories.get(stores.records) or _memories.setdefault(stores.records, _Memory())
+
+
+def _admitted(memory: _Memory, holder: _Holder) -> Principal:
+    if holder.expires_at and holder.expires_at <= now():
+        raise Unauthorized("The API key has expired.", "Ask an admin of your organization for a new one.")
+    memory.uses[holder.key_hash] += 1
+    note(org_id=holder.principal.org_id, key_id=holder.principal.key_id)
+    return holder.principal
+
+
+def _entered(principal: Principal, scope: Scope, identifier: str) -> Scope:
+    if principal.namespaces is not None and scope.namespace_id not in principal.namespaces:
+        raise NotFound(f"There is no namespace {identifier!r}.", "List your namespaces to see their names and ids.")
+    note(namespace_id=scope.namespace_id)
+    return scope
 
 
 def _secret(headers: Sequence[str]) -> str:

@@ -98,9 +98,8 @@ class Inference:
 
     async def _principal(self, scope: Scope) -> Principal:
         headers = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
-        if access.remembered(self._stores, headers):
-            principal = access.authenticate(self._stores, headers)
-        else:
+        principal = access.remembered(self._stores, headers)
+        if principal is None:
             principal = await asyncio.to_thread(access.authenticate, self._stores, headers)
         access.require(principal, "read")
         return principal

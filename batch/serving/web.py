@@ -106,9 +106,8 @@ async def principal_of(request: Request) -> Principal:
     if known is None:
         stores: Stores = request.app.state.stores
         headers = request.headers.getlist("authorization")
-        if access.remembered(stores, headers):
-            known = access.authenticate(stores, headers)
-        else:
+        known = access.remembered(stores, headers)
+        if known is None:
             known = await run_in_threadpool(access.authenticate, stores, headers)
         request.state.principal = known
     return known
@@ -137,9 +136,8 @@ def _scope_with(permission: str) -> Callable[..., Coroutine[Any, Any, Scope]]:
                 "Send the header X-Namespace with its id or name, or use /v1/namespaces/{namespace_id}/….",
                 "X-Namespace",
             )
-        if access.scope_remembered(stores, principal, identifier):
-            scope = access.namespace_scope(stores, principal, identifier)
-        else:
+        scope = access.scope_remembered(stores, principal, identifier)
+        if scope is None:
             scope = await run_in_threadpool(access.namespace_scope, stores, principal, identifier)
         allow(principal, scope.namespace_id, operation_of(request.method, request.url.path))
         return scope

@@ -28,6 +28,8 @@ from functions.api import routes
 from functions.api.errors import answer_errors
 from functions.api.openapi import describe
 
+MOUNTED = (("router", "/v1"), ("scoped", "/v1"), ("scoped", "/v1/namespaces/{namespace_id}"))
+
 
 def create_app(stores: Stores, inspector: Inspector | None = None) -> FastAPI:
     """The control API over these stores; `inspector` reads manifests, by default the function that settings name."""
@@ -42,11 +44,9 @@ def create_app(stores: Stores, inspector: Inspector | None = None) -> FastAPI:
     app.add_middleware(RequestLog, service="api")
     for found in pkgutil.iter_modules(routes.__path__):
         module = importlib.import_module(f"{routes.__name__}.{found.name}")
-        if router := getattr(module, "router", None):
-            app.include_router(router, prefix="/v1")
-        if scoped := getattr(module, "scoped", None):
-            app.include_router(scoped, prefix="/v1")
-            app.include_router(scoped, prefix="/v1/namespaces/{namespace_id}")
+        for name, prefix in MOUNTED:
+            if router := getattr(module, name, None):
+                app.include_router(router.below(prefix), prefix=prefix)
     describe(app)
     return app
 
