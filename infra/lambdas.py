@@ -17,7 +17,7 @@ PYTHON = "3.12"
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 """Wheels that Lambda's Amazon Linux 2023 loads, the newest tag first."""
 
-STORES = ["botocore", "orjson", "pydantic", "pydantic-settings"]
+STORES = ["botocore", "orjson", "pydantic"]
 REQUIREMENTS = {
     "api": [*STORES, "cryptography", "fastapi", "google-re2", "httpx", "mangum", "puremagic", "python-multipart"],
     "inspect": ["pydantic"],
