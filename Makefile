@@ -6,6 +6,7 @@ PY := $(VENV)/bin/python
 SAM_VENV := .venv-sam
 SAM := SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(SAM_VENV)/bin/sam
 READY := $(VENV)/.ready
+TEST_WORKERS ?= 4
 SOURCES := plugin_sdk core functions batch infra tests benchmarks examples
 
 .DEFAULT_GOAL := help
@@ -50,8 +51,10 @@ format: setup  ## Put the sources into the house's format
 	@$(PY) -m ruff check --fix $(SOURCES)
 	@$(PY) -m ruff format $(SOURCES)
 
+# Most tests wait for processes, so more run at once than there are cores. A file stays with one worker, in the order of
+# the folders: those with the slowest tests come first.
 test: lint  ## Run every test
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 bench: setup  ## Measure, and print a table
 	@$(PY) -m benchmarks
