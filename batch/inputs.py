@@ -9,7 +9,7 @@ import puremagic
 import pyarrow as pa
 
 from batch.partitions import Extraction, Failure
-from batch.plan import TEXTS
+from batch.rows import TEXTS
 from core.document_schema import is_json
 from core.errors import Forbidden, NotFound
 from core.stores.blobs import BlobRef

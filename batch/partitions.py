@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from batch.bulk.parts import BulkPart
 from core.collections import ExtractorConfig
 from core.settings import Settings
 from core.stores.blobs import BlobRef
@@ -52,11 +53,14 @@ class Extraction:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """Rows as an Arrow stream; `index` is unique in its extraction."""
+    """Rows as an Arrow stream, or the part of an import that holds them; `batch/reading.py` gives their table.
+
+    `index` is unique in its extraction; `rows` may be more than there are where a bulk source's values are missing.
+    """
 
     index: int
     rows: int
-    data: bytes
+    source: bytes | BulkPart
 
     @classmethod
     def of(cls, index: int, table: pa.Table) -> "Partition":
@@ -66,9 +70,10 @@ class Partition:
             writer.write_table(table)
         return cls(index, table.num_rows, out.getvalue().to_pybytes())
 
-    def table(self) -> pa.Table:
-        """Its rows."""
-        return pa.ipc.open_stream(self.data).read_all()
+    @classmethod
+    def named(cls, index: int, part: BulkPart) -> "Partition":
+        """The partition of the rows that `part` names."""
+        return cls(index, part.rows * len(part.source.blobs), part)
 
 
 @dataclass(frozen=True, slots=True)

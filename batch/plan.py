@@ -15,30 +15,14 @@ import pyarrow as pa
 
 from batch.partitions import MAX_BYTES, Extraction, Partition
 from batch.patience import patient
+from batch.rows import ROW_COLUMNS, TEXTS
 from core.document_schema import JSON, RESERVED
 from core.ids import document_id
 from core.stores.records import Body, Records, chunks
 
 READERS = 8
 KEYS_PER_READ = 100
-TEXTS = "_texts"
 TEXT_TYPES = {"text", "string"}
-ROW_COLUMNS = pa.schema(
-    [
-        ("data", pa.string()),
-        ("document_id", pa.string()),
-        ("object_id", pa.string()),
-        ("blob_id", pa.string()),
-        ("blob_property", pa.string()),
-        ("blob_type", pa.string()),
-        ("blob_url", pa.string()),
-        ("collection_id", pa.string()),
-        ("feature_extractor_id", pa.string()),
-        ("mime_type", pa.string()),
-        ("size_bytes", pa.int64()),
-        (TEXTS, pa.string()),
-    ]
-)
 Row = dict[str, Any]
 
 

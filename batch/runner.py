@@ -10,6 +10,7 @@ from distributed import Client, Future, KilledWorker, wait
 
 from batch.cluster import gpus, slots
 from batch.partitions import Extraction, Failure, Outcome, Partition
+from batch.reading import partition_ids
 from batch.report import Report
 from batch.sink import Sink
 from batch.sizing import Sizing
@@ -68,7 +69,7 @@ class Runner:
                     break
                 for future in self._finished(pending):
                     partition = pending.pop(future)
-                    outcome = _outcome(future, partition)
+                    outcome = _outcome(future, extraction, partition)
                     future.release()
                     self._sizing.learn(outcome.rows, outcome.seconds.get("total", 0.0))
                     sink.add(outcome)
@@ -161,7 +162,7 @@ def _result_of(future: Any) -> StepFacts:
     return warmed
 
 
-def _outcome(future: Any, partition: Partition) -> Outcome:
+def _outcome(future: Any, extraction: Extraction, partition: Partition) -> Outcome:
     """What the task reports; a partition that no worker survives, or that hits a bug, fails row by row.
 
     Raises:
@@ -172,18 +173,18 @@ def _outcome(future: Any, partition: Partition) -> Outcome:
     try:
         outcome: Outcome = future.result()
     except KilledWorker as error:
-        return _all_failed(partition, f"Every worker that took this partition died ({error}).", None)
+        return _all_failed(extraction, partition, f"Every worker that took this partition died ({error}).", None)
     except StoreUnavailable:
         raise
     except PlatformError as error:
-        return _all_failed(partition, str(error), None)
+        return _all_failed(extraction, partition, str(error), None)
     except Exception as error:
         log.exception("partition failed", extra={"partition": partition.index})
-        return _all_failed(partition, f"{type(error).__name__}: {error}", traceback.format_exc())
+        return _all_failed(extraction, partition, f"{type(error).__name__}: {error}", traceback.format_exc())
     return outcome
 
 
-def _all_failed(partition: Partition, reason: str, trace: str | None) -> Outcome:
-    rows = partition.table().select(["document_id", "object_id"]).to_pylist()
-    failures = [Failure(r["document_id"], r["object_id"], None, None, reason[:2000], trace, "resource") for r in rows]
-    return Outcome(partition.index, rows=partition.rows, failures=failures)
+def _all_failed(extraction: Extraction, partition: Partition, reason: str, trace: str | None) -> Outcome:
+    ids = partition_ids(extraction, partition)
+    failures = [Failure(document, obj, None, None, reason[:2000], trace, "resource") for document, obj in ids]
+    return Outcome(partition.index, rows=len(ids), failures=failures)

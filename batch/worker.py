@@ -19,6 +19,7 @@ from batch.hosts import Hosts, Pipeline
 from batch.inputs import Inputs, prepare_inputs
 from batch.partitions import Extraction, Failure, Outcome, Partition, PluginRef
 from batch.patience import patient
+from batch.reading import Reader
 from batch.writing import write
 from core.document_schema import HIDDEN
 from core.ids import now
@@ -56,6 +57,7 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         self.blobs = Blobs(client("s3", settings))
         self.vectors: Vectors = Vectors.at(settings)
+        self.reader = Reader(self.blobs)
         self.hosts = Hosts(settings, self.blobs)
         self.aborted: set[str] = set()
         self._running: tuple[Extraction, PluginRef] | None = None
@@ -71,13 +73,13 @@ class Worker:
     def run(self, extraction: Extraction, partition: Partition) -> Outcome:
         """The partition's documents, written and not yet visible."""
         started = time.perf_counter()
-        outcome = Outcome(partition.index, rows=partition.rows)
-        planned = partition.table()
+        table = patient(self.vectors.open)(extraction.scope, extraction.collection_id)
+        planned = patient(self.reader.table)(extraction, partition, table.schema)
+        outcome = Outcome(partition.index, rows=planned.num_rows)
         fetch = patient(scoped_fetch(self.blobs, extraction.settings, extraction.scope))
         inputs = prepare_inputs(extraction, planned, fetch)
         outcome.failures += inputs.failures
         outcome.seconds["read"] = time.perf_counter() - started
-        table = patient(self.vectors.open)(extraction.scope, extraction.collection_id)
         parts = self._extract(extraction, inputs, table.schema, outcome)
         written = time.perf_counter()
         write(extraction, table, parts, planned, outcome)

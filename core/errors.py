@@ -95,6 +95,12 @@ class StaleRecord(PlatformError):
     code = "stale_record"
 
 
+class SourceChanged(PlatformError):
+    """A file of a bulk source is not the one that was imported."""
+
+    code = "source_changed"
+
+
 class StoreUnavailable(PlatformError):
     """AWS, or the emulator in its place, does not answer."""
 

@@ -1,15 +1,20 @@
 """Blobs: files in S3, by bucket and key."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import IO, Any
 
 from botocore.exceptions import ClientError
 
-from core.errors import NotFound, StoreUnavailable
+from core.errors import NotFound, StaleRecord, StoreUnavailable
 from core.stores.aws import error_code, talking_to
 
+COPIED_AT_ONCE_BYTES = 256 * 1024 * 1024
+"""S3 copies some 100 MB a second: more at once would outlast a client's patience."""
+
+COPIERS = 8
 MISSING = {"NoSuchKey", "404", "NotFound", "NoSuchBucket"}
 
 
@@ -81,6 +86,25 @@ class Blobs:
             body: bytes = self._client.get_object(Bucket=ref.bucket, Key=ref.key, **part)["Body"].read()
         return body
 
+    def read_range(self, ref: BlobRef, start: int, length: int, etag: str) -> bytes:
+        """`length` bytes of the file from `start` on.
+
+        Raises:
+            StaleRecord: the file is gone, or its ETag is another than `etag`.
+        """
+        part = f"bytes={start}-{start + length - 1}"
+        try:
+            with talking_to("S3"):
+                answer = self._client.get_object(Bucket=ref.bucket, Key=ref.key, Range=part, IfMatch=f'"{etag}"')
+                data: bytes = answer["Body"].read()
+        except ClientError as error:
+            if error_code(error) in MISSING | {"PreconditionFailed", "412", "InvalidRange"}:
+                raise StaleRecord(f"{ref.url} has changed.", "Read it again from its start.") from error
+            raise
+        if answer["ETag"].strip('"') != etag or len(data) != length:
+            raise StaleRecord(f"{ref.url} has changed.", "Read it again from its start.")
+        return data
+
     def chunks(self, ref: BlobRef, chunk_bytes: int = 1024 * 1024) -> Iterator[bytes]:
         """The file's bytes, a piece at a time."""
         with talking_to("S3"), _missing(ref):
@@ -94,6 +118,49 @@ class Blobs:
             self._client.copy_object(
                 CopySource={"Bucket": source.bucket, "Key": source.key}, Bucket=target.bucket, Key=target.key
             )
+
+    def copy_version(self, source: BlobRef, target: BlobRef, info: BlobInfo) -> None:
+        """Copy within S3 the very file that `info` tells of; a large one in parts, several at once.
+
+        Raises:
+            StaleRecord: another file is there by now.
+        """
+        asked = {
+            "CopySource": {"Bucket": source.bucket, "Key": source.key},
+            "CopySourceIfMatch": f'"{info.etag}"',
+            "Bucket": target.bucket,
+            "Key": target.key,
+        }
+        try:
+            with talking_to("S3"), _missing(source):
+                if info.size_bytes <= COPIED_AT_ONCE_BYTES:
+                    self._client.copy_object(**asked)
+                else:
+                    self._copy_parts(asked, info)
+        except ClientError as error:
+            if error_code(error) in ("PreconditionFailed", "412"):
+                raise StaleRecord(f"{source.url} has changed.", "Read it again.") from error
+            raise
+
+    def _copy_parts(self, asked: dict[str, Any], info: BlobInfo) -> None:
+        place = {"Bucket": asked["Bucket"], "Key": asked["Key"]}
+        place["UploadId"] = self._client.create_multipart_upload(**place, ContentType=info.content_type)["UploadId"]
+
+        def part(number: int) -> dict[str, Any]:
+            start = (number - 1) * COPIED_AT_ONCE_BYTES
+            end = min(start + COPIED_AT_ONCE_BYTES, info.size_bytes) - 1
+            answer = self._client.upload_part_copy(
+                **asked, UploadId=place["UploadId"], PartNumber=number, CopySourceRange=f"bytes={start}-{end}"
+            )
+            return {"PartNumber": number, "ETag": answer["CopyPartResult"]["ETag"]}
+
+        try:
+            with ThreadPoolExecutor(COPIERS) as pool:
+                parts = list(pool.map(part, range(1, -(-info.size_bytes // COPIED_AT_ONCE_BYTES) + 1)))
+            self._client.complete_multipart_upload(**place, MultipartUpload={"Parts": parts})
+        except BaseException:
+            self._client.abort_multipart_upload(**place)
+            raise
 
     def delete(self, ref: BlobRef) -> None:
         """Delete the file, if it is there."""

@@ -12,7 +12,8 @@ import pytest
 from batch.documents import Checked, to_documents
 from batch.inputs import Inputs, with_input_fields
 from batch.partitions import Extraction, PluginRef
-from batch.plan import TEXTS, rows_of, to_table
+from batch.plan import rows_of, to_table
+from batch.rows import TEXTS
 from core.collections import ExtractorConfig
 from core.document_schema import document_schema
 from core.settings import Settings

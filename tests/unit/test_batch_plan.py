@@ -10,6 +10,7 @@ from batch.assets import scoped_fetch
 from batch.inputs import prepare_inputs
 from batch.partitions import Extraction, Partition, PluginRef
 from batch.plan import rows_of, to_table
+from batch.reading import stored_table
 from core.collections import ExtractorConfig
 from core.document_schema import document_schema
 from core.errors import Forbidden, NotFound
@@ -49,7 +50,7 @@ def prepared(
         return (files or {})[ref.key][:max_bytes]
 
     schema = document_schema(job.manifest, {"properties": {k: {"type": t} for k, t in (bucket or {}).items()}})
-    table = Partition.of(0, to_table(list(rows_of(job, obj)), schema)).table()
+    table = stored_table(Partition.of(0, to_table(list(rows_of(job, obj)), schema)).source)
     inputs = prepare_inputs(job, table, fetch)
     return inputs.table.to_pylist(), [f.reason for f in inputs.failures]
 
@@ -131,4 +132,4 @@ def test_a_file_of_another_tenant_is_never_read() -> None:
 def test_a_partition_survives_the_journey() -> None:
     table = pa.table({"a": [1, 2]})
 
-    assert Partition.of(3, table).table().equals(table)
+    assert stored_table(Partition.of(3, table).source).equals(table)

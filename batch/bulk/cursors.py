@@ -1,0 +1,93 @@
+"""Cursors: rows of Parquet row groups, decoded once and in order, however small the parts are in which they are asked for.
+
+A row group is decoded as a stream with bounded memory; the worker keeps the place where the last part ended, so that
+the next part of the same row group goes on from there.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from batch.bulk.files import RangeFile
+from batch.bulk.parts import Piece
+from core.stores.blobs import Blobs
+
+BATCH_ROWS = 8_192
+BUFFER_BYTES = 4 * 1024 * 1024
+OPEN_CURSORS = 4
+KNOWN_FOOTERS = 256
+
+
+@dataclass(slots=True)
+class _Cursor:
+    file: RangeFile
+    batches: Iterator[pa.RecordBatch]
+    total: int
+    place: int = 0
+    rest: list[pa.RecordBatch] = field(default_factory=list)
+
+    def take(self, start: int, stop: int) -> list[pa.RecordBatch]:
+        """Rows `start` to `stop`; those between the place and `start` are passed over."""
+        found = []
+        while self.place < stop:
+            batch = self.rest.pop() if self.rest else next(self.batches)
+            end = self.place + batch.num_rows
+            if end > stop:
+                self.rest.append(batch.slice(stop - self.place))
+                batch, end = batch.slice(0, stop - self.place), stop
+            if end > start:
+                found.append(batch.slice(max(0, start - self.place)))
+            self.place = end
+        return found
+
+
+class Cursors:
+    """The open row groups of one worker. One thread at a time."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+        self._open: OrderedDict[tuple[Any, ...], _Cursor] = OrderedDict()
+        self._footers: OrderedDict[tuple[str, str], pq.FileMetaData] = OrderedDict()
+
+    def read(self, piece: Piece, columns: Sequence[str]) -> pa.Table:
+        """The piece's rows, these columns alone.
+
+        Raises:
+            SourceChanged: the file is another by now, or what it holds can't be decoded.
+            StoreUnavailable: S3 does not answer.
+        """
+        key = (piece.url, piece.etag, piece.row_group, *columns)
+        cursor = self._open.pop(key, None)
+        if cursor is None or cursor.place > piece.start:
+            cursor = self._opened(piece, columns)
+        try:
+            batches = cursor.take(piece.start, piece.stop)
+        except (OSError, pa.ArrowException) as error:
+            raise (cursor.file.trouble or error) from error
+        if cursor.place < cursor.total:
+            self._open[key] = cursor
+            while len(self._open) > OPEN_CURSORS:
+                self._open.popitem(last=False)
+        return pa.Table.from_batches(batches).select(list(columns))
+
+    def _opened(self, piece: Piece, columns: Sequence[str]) -> _Cursor:
+        file = RangeFile(self._blobs, piece.url, piece.etag, piece.size_bytes)
+        place = (piece.url, piece.etag)
+        try:
+            opened = pq.ParquetFile(
+                pa.PythonFile(file, mode="r"),
+                metadata=self._footers.get(place),
+                buffer_size=BUFFER_BYTES,
+                pre_buffer=False,
+            )
+        except (OSError, pa.ArrowException) as error:
+            raise (file.trouble or error) from error
+        self._footers[place] = opened.metadata
+        while len(self._footers) > KNOWN_FOOTERS:
+            self._footers.popitem(last=False)
+        batches = opened.iter_batches(BATCH_ROWS, [piece.row_group], list(columns), use_threads=False)
+        return _Cursor(file, batches, opened.metadata.row_group(piece.row_group).num_rows)
