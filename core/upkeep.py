@@ -9,7 +9,7 @@ import time
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from core.arrivals import WINDOWS, ask_to_gather
+from core.arrivals import WINDOWS, ask_to_gather, put_down
 from core.batches import ACTIVE, Batch, fail_batch, get_batch, queue_again
 from core.buckets import find_bucket
 from core.confirmations import confirm_upload
@@ -113,7 +113,9 @@ def _end_upload(stores: Stores, about: Body) -> bool | None:
         if upload.status is not TaskStatus.PENDING:
             return None
         bucket = find_bucket(stores, scope, bucket_id)
-        confirm_upload(stores, scope, bucket, upload.upload_id)
+        confirmed = confirm_upload(stores, scope, bucket, upload.upload_id)
+        if bucket.process_on_upload and confirmed.object_id:
+            put_down(stores, scope, bucket, confirmed.object_id)
     except StoreUnavailable:
         raise
     except NotFound:

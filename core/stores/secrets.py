@@ -61,6 +61,17 @@ class Secrets:
         except InvalidTag as error:
             raise StoreUnavailable(f"The secret {name!r} does not open.", "Set its value again.") from error
 
+    def check(self) -> None:
+        """Let pass a key that can be used.
+
+        Raises:
+            StoreUnavailable: KMS does not answer, or the key is gone, disabled or not this process's to use.
+        """
+        with _asking_kms(self._key):
+            found = self._client.describe_key(KeyId=self._key)["KeyMetadata"]
+        if not found.get("Enabled", True):
+            raise StoreUnavailable(f"The KMS key {self._key} is {found.get('KeyState')}.", "Enable it.")
+
     @cached_property
     def _client(self) -> Any:
         return self._open_client()

@@ -1,9 +1,11 @@
 """The scan function: S3's events in SQS messages, one bad message not holding up the others."""
 
 import json
+from unittest.mock import Mock
 from urllib.parse import quote_plus
 
 import pytest
+from botocore.exceptions import ClientError
 
 from core.plugins import create_upload, upload_ref
 from core.scans import get_scan
@@ -66,3 +68,13 @@ def test_stray_file_and_s3s_test_event_are_no_failures(stores):
     test = {"messageId": "m2", "body": json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent"})}
 
     assert module.handler({"Records": [stray, test]}, None) == {"batchItemFailures": []}
+
+
+def test_file_that_may_not_be_read_makes_its_message_come_again(stores, monkeypatch):
+    upload = put(stores, "gone_one", zipped())
+    refused = ClientError({"Error": {"Code": "403"}, "ResponseMetadata": {"HTTPStatusCode": 403}}, "HeadObject")
+    monkeypatch.setattr(stores.blobs, "head", Mock(side_effect=refused))  # as S3 answers who may not list
+
+    answer = module.handler({"Records": [message("m1", stores.settings.plugin_bucket, upload.s3_key)]}, None)
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}]}

@@ -2,38 +2,16 @@
 
 import os
 import subprocess
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from infra.emulator.stack import LOCAL_CODE, TEMPLATE, packaged
 from infra.lambdas import REQUIREMENTS, ROOT, code_archive
+from tests.unit.iam import actions, resources, statements, template
 
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
-
-
-class Cloud(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms: `!GetAtt A.B` is `{"!GetAtt": "A.B"}`."""
-
-
-def _short_form(loader: Cloud, tag: str, node: yaml.Node) -> dict[str, Any]:
-    if isinstance(node, yaml.ScalarNode):
-        return {f"!{tag}": loader.construct_scalar(node)}
-    if isinstance(node, yaml.SequenceNode):
-        return {f"!{tag}": loader.construct_sequence(node, deep=True)}
-    return {f"!{tag}": loader.construct_mapping(node, deep=True)}  # type: ignore[arg-type]
-
-
-Cloud.add_multi_constructor("!", _short_form)
-
-
-@cache
-def resources() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.load(TEMPLATE.read_text(), Loader=Cloud)["Resources"]
-    return found
 
 
 def of_type(kind: str) -> dict[str, Any]:
@@ -42,20 +20,6 @@ def of_type(kind: str) -> dict[str, Any]:
 
 def functions() -> dict[str, Any]:
     return of_type("AWS::Serverless::Function")
-
-
-def statements(function: str) -> list[dict[str, Any]]:
-    """What the function's role allows."""
-    role = resources()[functions()[function]["Role"]["!GetAtt"].removesuffix(".Arn")]["Properties"]
-    return [s for policy in role.get("Policies", ()) for s in policy["PolicyDocument"]["Statement"]]
-
-
-def actions(function: str) -> set[str]:
-    found: set[str] = set()
-    for statement in statements(function):
-        asked = statement["Action"]
-        found |= {asked} if isinstance(asked, str) else set(asked)
-    return found
 
 
 def test_every_function_has_a_build_a_role_of_its_own_and_a_limit():
@@ -84,7 +48,6 @@ def test_scan_reads_uploads_and_writes_verdicts_and_archives_alone():
     assert actions("ScanFunction") == {
         "s3:GetObject",
         "s3:PutObject",
-        "s3:ListBucket",
         "dynamodb:GetItem",
         "dynamodb:PutItem",
         "sqs:ReceiveMessage",
@@ -102,8 +65,36 @@ def test_inspect_is_allowed_nothing():
     assert statements("InspectFunction") == []
 
 
-def test_the_api_alone_may_use_the_key_of_secrets():
-    assert [name for name in functions() if any(a.startswith("kms:") for a in actions(name))] == ["ApiFunction"]
+def test_the_api_alone_may_use_the_key_of_secrets_and_only_to_seal():
+    used = {name: {a for a in actions(name) if a.startswith("kms:")} for name in functions()}
+
+    assert {name: kms for name, kms in used.items() if kms} == {
+        "ApiFunction": {"kms:GenerateDataKey", "kms:DescribeKey"}
+    }
+
+
+@pytest.mark.parametrize("parameter", ["ServingUrl", "DaskAddress", "AlarmTopic"])
+def test_parameter_that_may_be_empty_leaves_something_out(parameter):
+    conditions = {n: c for n, c in template()["Conditions"].items() if parameter in str(c)}
+    text = TEMPLATE.read_text()
+
+    assert template()["Parameters"][parameter]["Default"] == ""
+    assert conditions
+    assert all(text.count(name) > 1 for name in conditions)
+
+
+def test_every_function_that_may_log_keeps_its_logs_for_the_days_that_are_set():
+    groups = of_type("AWS::Logs::LogGroup")
+
+    assert all(group["RetentionInDays"] == {"!Ref": "LogRetentionDays"} for group in groups.values())
+    for name, function in functions().items():
+        if name != "InspectFunction":  # its role may not even log
+            assert function["LoggingConfig"]["LogGroup"]["!Ref"] in groups
+
+
+def test_queues_hide_a_message_six_times_as_long_as_their_function_may_run():
+    for name, queue in {"ScanFunction": "ScanQueue", "UploadsFunction": "UploadsQueue"}.items():
+        assert of_type("AWS::SQS::Queue")[queue]["VisibilityTimeout"] >= 6 * functions()[name]["Timeout"]
 
 
 def test_every_queue_has_dead_letters_and_an_alarm_on_them():

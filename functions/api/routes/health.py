@@ -24,10 +24,14 @@ Check = Callable[[], object]
 def health(stores: StoresOf, deep: bool = False, metrics: bool = False) -> Answer:
     """Each dependency is asked at the same time.
 
-    `deep` asks the serving nodes and looks for the batch service's heartbeat; `metrics` adds the times, and how many
-    jobs there are.
+    `deep` asks the serving nodes and the key of secrets, and looks for the batch service's heartbeat; `metrics` adds the
+    times, and how many jobs there are.
     """
-    deeper: dict[str, Check] = {"inference": lambda: serving(stores), "batch_service": lambda: batch_service(stores)}
+    deeper: dict[str, Check] = {
+        "inference": lambda: serving(stores),
+        "batch_service": lambda: batch_service(stores),
+        "secrets": lambda: stores.secrets.check(),
+    }
     checks = checks_of(stores) | (deeper if deep else {})
     results = run(checks)
     errors = {name: error for name, (error, _) in results.items() if error}

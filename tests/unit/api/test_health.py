@@ -64,3 +64,15 @@ def test_jobs_are_counted(client: TestClient, moto_stores: Stores) -> None:
     moto_stores.queues.send(moto_stores.settings.jobs_queue, {"job": "batch"})
 
     assert health(client, "?metrics=true")["meta"]["jobs"] == 1  # type: ignore[index]
+
+
+def test_key_of_secrets_that_is_gone_is_told_when_asked_deeply(
+    client: TestClient, app: FastAPI, moto_stores: Stores
+) -> None:
+    assert "secrets" not in str(health(client, "?deep=true")["errors"])
+
+    settings = moto_stores.settings.model_copy(update={"secrets_key": "alias/none"})
+    app.state.stores = replace(moto_stores, settings=settings)
+
+    errors = health(client, "?deep=true")["errors"]
+    assert "KMS refused the key alias/none: NotFoundException" in errors["secrets"]  # type: ignore[index]

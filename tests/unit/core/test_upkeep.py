@@ -75,6 +75,7 @@ def test_upload_whose_event_was_lost_becomes_an_object_after_all(moto_stores, bu
 
     assert current(moto_stores, upload).status is TaskStatus.COMPLETED
     assert counts_of(moto_stores, SCOPE, bucket.bucket_id).objects == 1
+    assert len(list(moto_stores.records.each(WINDOWS))) == 1  # it is processed, as if its event had come
 
 
 def test_upload_that_is_open_or_done_is_left_alone(moto_stores, bucket, monkeypatch):
@@ -90,7 +91,7 @@ def test_upload_that_is_open_or_done_is_left_alone(moto_stores, bucket, monkeypa
 
     assert current(moto_stores, still_open).status is TaskStatus.PENDING
     assert [r.body["upload_id"] for r in moto_stores.records.each(DEADLINES)] == [still_open.upload_id]
-    assert moto_stores.blobs.get(file_of(moto_stores, done)) == b"words"
+    assert moto_stores.blobs.get(file_of(moto_stores, current(moto_stores, done))) == b"words"
     assert created.blobs[0].url.endswith("a.txt")
 
 
