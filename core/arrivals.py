@@ -21,7 +21,7 @@ from core.stores import Stores
 from core.stores.blobs import BlobRef
 from core.stores.records import Entry
 from core.tenancy import Scope
-from core.uploads import Upload, note_upload
+from core.uploads import Upload, file_of, note_upload
 from plugin_sdk.errors import PlatformError
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,8 @@ MOST_OBJECTS = 10_000
 def register_file(stores: Stores, ref: BlobRef) -> Upload | None:
     """The upload whose file this is, confirmed; None when the file is no upload's, or can't become an object.
 
-    Any number of calls make one object. What is wrong with the file is told on the upload's record.
+    Any number of calls make one object, and a file that comes after it is deleted: what was confirmed stays as it was.
+    What is wrong with the file is told on the upload's record.
     """
     place = KEY.fullmatch(ref.key)
     if place is None:
@@ -56,6 +57,8 @@ def register_file(stores: Stores, ref: BlobRef) -> Upload | None:
         if not isinstance(error, NotFound):
             note_upload(stores, scope, place["bucket"], place["upload"], str(error))
         return None
+    if ref != file_of(stores, upload):
+        stores.blobs.delete(ref)
     about = {"org_id": scope.org_id, "namespace_id": scope.namespace_id, "upload_id": upload.upload_id}
     log.info(
         "registered", extra=about | measured({"service": "uploads"}, files=1, file_bytes=upload.file_size_bytes or 0)

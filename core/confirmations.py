@@ -7,15 +7,24 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from core.buckets import Bucket
-from core.errors import InvalidRequest
-from core.ids import now
+from core.errors import Expired, InvalidRequest, UploadMissing
 from core.objects import Object, checked_properties, insert_once
 from core.status import TaskStatus
 from core.stores import Stores
-from core.stores.blobs import BlobInfo
+from core.stores.blobs import BlobInfo, BlobRef
 from core.tasks import Task, create_task, update_task
 from core.tenancy import Scope
-from core.uploads import Upload, arrived, completed, file_of, get_upload, uploaded_blob
+from core.uploads import (
+    Upload,
+    completed,
+    completed_meanwhile,
+    dropped_if_refused,
+    file_of,
+    get_upload,
+    keep,
+    uploaded_blob,
+    verified,
+)
 from plugin_sdk.errors import PlatformError
 
 HASHED_BYTES = 128 * 1024 * 1024
@@ -42,16 +51,25 @@ def confirm_upload(
     if upload.status is TaskStatus.COMPLETED:
         _check_said(upload, etag, size_bytes)
         return upload
-    info = arrived(stores, upload)
-    _check_file(stores, upload, info, etag, size_bytes)
-    fields = {"etag": info.etag, "file_size_bytes": info.size_bytes, "verified_at": now().isoformat()}
-    if not upload.create_object_on_confirm:
+    try:
+        kept, info = keep(stores, upload, lambda info: _check_file(upload, info, etag, size_bytes))
+    except (UploadMissing, Expired) as missing:
+        upload = completed_meanwhile(stores, scope, upload, missing)
+        _check_said(upload, etag, size_bytes)
+        return upload
+    with dropped_if_refused(stores, kept):
+        _check_hash(stores, kept, info)
+        made = _object(stores, bucket, kept, info) if upload.create_object_on_confirm else None
+    fields = verified(kept, info)
+    if made is None:
         return completed(stores, scope, upload, **fields)
-    made = _object(stores, bucket, upload, info)
-    kept = insert_once(stores, scope, made, bucket)
-    if kept.object_id != made.object_id:
-        fields |= {"skipped_unique_key": True, "existing_object_id": kept.object_id}
-    return completed(stores, scope, upload, object_id=kept.object_id, **fields)
+    held = insert_once(stores, scope, made, bucket)
+    if held.object_id != made.object_id:
+        fields |= {"skipped_unique_key": True, "existing_object_id": held.object_id}
+    elif held.blobs[0].url != made.blobs[0].url:  # another file was confirmed first
+        stores.blobs.delete(file_of(stores, kept))
+        fields |= _told_by(held)
+    return completed(stores, scope, upload, object_id=held.object_id, **fields)
 
 
 def confirm_uploads(stores: Stores, scope: Scope, bucket: Bucket, asked: Sequence[Mapping[str, Any]]) -> Task:
@@ -96,7 +114,13 @@ def _check_said(upload: Upload, etag: str | None, size_bytes: int | None) -> Non
             raise InvalidRequest(f"{field} is {said!r}; the uploaded file has {found!r}.", "PUT the file again.", field)
 
 
-def _check_file(stores: Stores, upload: Upload, info: BlobInfo, etag: str | None, size_bytes: int | None) -> None:
+def _told_by(held: Object) -> dict[str, Any]:
+    """What the upload's object says of the file that was kept for it."""
+    key = BlobRef.parse(str(held.blobs[0].url)).key
+    return {"s3_key": key, "etag": key.split("/")[-2], "file_size_bytes": held.blobs[0].size_bytes}
+
+
+def _check_file(upload: Upload, info: BlobInfo, etag: str | None, size_bytes: int | None) -> None:
     for said in (size_bytes, upload.file_size_bytes):
         if said is not None and said != info.size_bytes:
             raise InvalidRequest(
@@ -106,6 +130,9 @@ def _check_file(stores: Stores, upload: Upload, info: BlobInfo, etag: str | None
             )
     if etag is not None and etag.strip('"') != info.etag:
         raise InvalidRequest(f"etag is {etag!r}; the uploaded file has {info.etag!r}.", "PUT the file again.", "etag")
+
+
+def _check_hash(stores: Stores, upload: Upload, info: BlobInfo) -> None:
     if upload.file_hash and info.size_bytes <= HASHED_BYTES:
         found = hashlib.sha256(stores.blobs.get(file_of(stores, upload))).hexdigest()
         if found != upload.file_hash:

@@ -2,7 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -11,7 +12,7 @@ from core.blob_input import named_blob
 from core.blobs import Blob
 from core.bucket_schema import BLOB_TYPES, known_property, properties_of
 from core.buckets import Bucket
-from core.errors import Expired, InvalidRequest, NotFound, UploadMissing
+from core.errors import Expired, InvalidRequest, NotFound, StaleRecord, UploadMissing
 from core.ids import new_id, now, ordered_id
 from core.mime import HEAD_BYTES, fits, kind_of, sniff
 from core.noun import Noun
@@ -21,12 +22,14 @@ from core.stores import Stores
 from core.stores.blobs import BlobInfo, BlobRef
 from core.stores.records import Body, Entry
 from core.tenancy import Scope
+from plugin_sdk.errors import PlatformError
 
 SEARCHED = ("upload_id", "filename", "content_type", "metadata")
 MAX_KEY_NAME = 600
 DEADLINES = "upload_deadlines"
 """Partition of pointers to the open uploads of all tenants by the time at which they end, for the janitor."""
 
+COPY_ATTEMPTS = 10
 GRACE_S = 900
 """Between the expiry of an upload's URL and its end: a PUT that began in time may take a while."""
 
@@ -154,6 +157,30 @@ def arrived(stores: Stores, upload: Upload) -> BlobInfo:
         ) from error
 
 
+def keep(
+    stores: Stores, upload: Upload, check: Callable[[BlobInfo], None] = lambda info: None
+) -> tuple[Upload, BlobInfo]:
+    """The upload with a copy of what arrived as its file: the upload's URL, which may be open still, does not reach it.
+
+    The copy's key holds the ETag, so that two contents never have one key.
+
+    Raises:
+        Expired, UploadMissing: as `arrived`; and what `check` raises for what arrived.
+        StaleRecord: the file is replaced again and again.
+    """
+    folder, _, name = upload.s3_key.rpartition("/")
+    for _ in range(COPY_ATTEMPTS):
+        info = arrived(stores, upload)
+        check(info)
+        kept = upload.changed(s3_key=f"{folder}/{info.etag}/{name}")
+        try:
+            stores.blobs.copy_version(file_of(stores, upload), file_of(stores, kept), info)
+        except (StaleRecord, NotFound):  # it was replaced, or another confirmation was faster
+            continue
+        return kept, info
+    raise StaleRecord(f"The file of upload {upload.upload_id} changes all the time.", "Confirm when it is whole.")
+
+
 def uploaded_blob(stores: Stores, bucket: Bucket, upload: Upload, info: BlobInfo) -> Blob:
     """The blob that the arrived file makes; its MIME type is that of its content.
 
@@ -187,18 +214,48 @@ def uploaded_blob(stores: Stores, bucket: Bucket, upload: Upload, info: BlobInfo
 def blob_of_upload(stores: Stores, scope: Scope, bucket: Bucket, upload_id: str, asked: Mapping[str, Any]) -> Blob:
     """The blob of an object that names an upload; property and type are what the object says."""
     upload = get_upload(stores, scope, bucket.bucket_id, upload_id)
-    named = upload.changed(blob_property=asked["property"], blob_type=asked["type"])
-    info = arrived(stores, upload)
-    blob = uploaded_blob(stores, bucket, named, info)
+    fills = {"blob_property": asked["property"], "blob_type": asked["type"]}
     if upload.status is not TaskStatus.COMPLETED:  # it has become this object's, and no other is made of it
-        verified = {"etag": info.etag, "file_size_bytes": info.size_bytes, "verified_at": now().isoformat()}
-        completed(stores, scope, upload, **verified)
+        upload = _taken(stores, scope, bucket, upload, fills)
+    named = upload.changed(**fills)
+    blob = uploaded_blob(stores, bucket, named, arrived(stores, named))
     about = {"blob_id": new_id("blob"), "metadata": upload.metadata | (asked.get("metadata") or {})}
     return blob.model_copy(update=about | {"key_prefix": asked.get("key_prefix")})
 
 
+def verified(kept: Upload, info: BlobInfo) -> Body:
+    """What a confirmation writes down of the file that it keeps."""
+    return {
+        "s3_key": kept.s3_key,
+        "etag": info.etag,
+        "file_size_bytes": info.size_bytes,
+        "verified_at": now().isoformat(),
+    }
+
+
+@contextmanager
+def dropped_if_refused(stores: Stores, kept: Upload) -> Iterator[None]:
+    """Let a copy not stay whose content is refused in here; every other confirmation of it would refuse it too."""
+    try:
+        yield
+    except InvalidRequest:
+        stores.blobs.delete(file_of(stores, kept))
+        raise
+
+
+def completed_meanwhile(stores: Stores, scope: Scope, upload: Upload, missing: PlatformError) -> Upload:
+    """The upload whose file is `missing`, if that is so since another confirmation kept it."""
+    current = get_upload(stores, scope, upload.bucket_id, upload.upload_id)
+    if current.status is not TaskStatus.COMPLETED:
+        raise missing
+    return current
+
+
 def completed(stores: Stores, scope: Scope, upload: Upload, **fields: Any) -> Upload:
-    """The upload, COMPLETED with these fields; when it was before, it stays as it was."""
+    """The upload, COMPLETED with these fields; when it was before, it stays as it was.
+
+    Of the files that arrived and were copied only the completed upload's own stays.
+    """
     changed: list[bool] = []
 
     def change(body: Body) -> Body | None:
@@ -216,6 +273,8 @@ def completed(stores: Stores, scope: Scope, upload: Upload, **fields: Any) -> Up
         if done.file_hash:
             pk = scope.key("upload_hash", upload.bucket_id)
             stores.records.put_many([Entry(pk, done.file_hash, {"upload_id": done.upload_id})])
+    for key in {upload.s3_key, fields.get("s3_key", done.s3_key)} - {done.s3_key}:
+        stores.blobs.delete(BlobRef(stores.settings.object_bucket, key))
     return done
 
 
@@ -251,6 +310,17 @@ def deadline_of(scope: Scope, upload: Upload) -> Entry:
     place = {"org_id": scope.org_id, "namespace_id": scope.namespace_id}
     place |= {"bucket_id": upload.bucket_id, "upload_id": upload.upload_id}
     return Entry(DEADLINES, "#".join((f"{due:012d}", *place.values())), place | {"due": due})
+
+
+def _taken(stores: Stores, scope: Scope, bucket: Bucket, upload: Upload, fills: Mapping[str, Any]) -> Upload:
+    """The upload, COMPLETED, once what arrived can be the blob that an object asks for."""
+    try:
+        kept, info = keep(stores, upload)
+    except (UploadMissing, Expired) as missing:
+        return completed_meanwhile(stores, scope, upload, missing)
+    with dropped_if_refused(stores, kept):
+        uploaded_blob(stores, bucket, kept.changed(**fills), info)
+    return completed(stores, scope, upload, **verified(kept, info))
 
 
 def _new(scope: Scope, bucket: Bucket, asked: Mapping[str, Any], index: int | None) -> Upload:

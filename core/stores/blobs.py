@@ -15,6 +15,9 @@ COPIED_AT_ONCE_BYTES = 256 * 1024 * 1024
 """S3 copies some 100 MB a second: more at once would outlast a client's patience."""
 
 COPIERS = 8
+CHANGED = {"PreconditionFailed", "412", "InvalidRange", "InvalidArgument"}
+"""What S3 says when a file is another one by now; a part that a shorter one lacks is an invalid argument."""
+
 MISSING = {"NoSuchKey", "404", "NotFound", "NoSuchBucket"}
 
 
@@ -138,7 +141,7 @@ class Blobs:
                 else:
                     self._copy_parts(asked, info)
         except ClientError as error:
-            if error_code(error) in ("PreconditionFailed", "412"):
+            if error_code(error) in CHANGED:
                 raise StaleRecord(f"{source.url} has changed.", "Read it again.") from error
             raise
 

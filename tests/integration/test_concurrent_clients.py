@@ -1,6 +1,7 @@
 """Many clients at once, on real stores: nothing is lost, done twice, skipped on a page, or let in by a changed URL."""
 
 import asyncio
+import hashlib
 import itertools
 import socket
 import threading
@@ -17,8 +18,11 @@ import httpx
 import pytest
 import uvicorn
 
+from core.arrivals import register_file
+from core.errors import StaleRecord
 from core.organizations import create_organization
-from core.stores import Stores
+from core.stores import Stores, blobs
+from core.stores.blobs import BlobRef
 from functions.api.app import create_app
 
 pytestmark = pytest.mark.slow
@@ -180,12 +184,12 @@ TAMPERED = {
 def test_tampered_url_takes_nothing(api: Api, bucket: str, module_stores: Stores, how: str) -> None:
     upload = presigned(api, bucket)
     object_bucket = module_stores.settings.object_bucket
-    before = [info.ref.key for info in module_stores.blobs.each(object_bucket, "")]
+    before = [ref.key for ref in module_stores.blobs.each(object_bucket, "")]
 
     answer = httpx.put(TAMPERED[how](upload["presigned_url"]), content=b"rain", headers={"Content-Type": "text/plain"})
 
     assert 400 <= answer.status_code < 500, answer.text
-    assert [info.ref.key for info in module_stores.blobs.each(object_bucket, "")] == before
+    assert [ref.key for ref in module_stores.blobs.each(object_bucket, "")] == before
     confirm = api.call("POST", f"/v1/buckets/{bucket}/uploads/{upload['upload_id']}/confirm", {})
     assert confirm.status_code == 400
 
@@ -219,3 +223,46 @@ def test_replayed_confirmation_changes_nothing(api: Api, bucket: str) -> None:
     assert {a.status_code for a in answers} == {200}, [a.text for a in answers]
     assert len({a.json()["object_id"] for a in answers}) == 1
     assert api.ok("GET", f"/v1/buckets/{bucket}")["object_count"] == 1
+
+
+def test_what_was_confirmed_is_out_of_reach_of_its_url(api: Api, bucket: str, module_stores: Stores) -> None:
+    upload, headers = presigned(api, bucket), {"Content-Type": "text/plain"}
+    path = f"/v1/buckets/{bucket}/uploads/{upload['upload_id']}/confirm"
+    contents = [f"version {n}".encode() for n in range(CLIENTS)]
+    httpx.put(upload["presigned_url"], content=contents[0], headers=headers).raise_for_status()
+
+    def race(number: int) -> Any:
+        if number % 2:
+            return httpx.put(upload["presigned_url"], content=contents[number], headers=headers, timeout=60)
+        return api.call("POST", path, {})
+
+    confirmed = [a for a in at_once(race, range(16)) if a.request.method == "POST"]
+    told = api.ok("GET", f"/v1/buckets/{bucket}/uploads/{upload['upload_id']}")
+    made = api.ok("GET", f"/v1/buckets/{bucket}/objects/{told['object_id']}")
+    file = BlobRef.parse(made["blobs"][0]["url"])
+    kept = module_stores.blobs.get(file)
+    httpx.put(upload["presigned_url"], content=b"too late", headers=headers)
+    register_file(module_stores, BlobRef(file.bucket, upload["s3_key"]))
+
+    assert {a.status_code for a in confirmed} <= {200, 409}, [a.text for a in confirmed]
+    assert kept in contents
+    assert hashlib.md5(kept).hexdigest() == told["etag"]
+    assert module_stores.blobs.get(file) == kept
+    folder = upload["s3_key"].rpartition("/")[0]
+    assert [ref.key for ref in module_stores.blobs.each(file.bucket, folder)] == [file.key]
+
+
+def test_large_file_is_copied_in_parts(module_stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blobs, "COPIED_AT_ONCE_BYTES", 5 * 1024 * 1024)
+    content = b"0123456789abcdef" * (13 * 1024 * 1024 // 16) + b"end"
+    source, target = (BlobRef(module_stores.settings.object_bucket, name) for name in ("large", "copied"))
+    module_stores.blobs.put(source, content, "text/plain")
+    info = module_stores.blobs.head(source)
+
+    module_stores.blobs.copy_version(source, target, info)
+    module_stores.blobs.put(source, b"another", "text/plain")
+
+    assert module_stores.blobs.get(target) == content
+    assert module_stores.blobs.head(target).content_type == "text/plain"
+    with pytest.raises(StaleRecord):
+        module_stores.blobs.copy_version(source, target, info)

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from core.stores import Stores
-from functions.api.deps import MAX_BODY_BYTES, MAX_FORM_BYTES
+from core.web.bodies import MAX_BODY_BYTES, MAX_FORM_BYTES
 from tests.contract.schemas import assert_answers
 from tests.unit.api.test_openapi import METHODS, resolved
 from tests.unit.api.whole import Place, new_place, new_tenant, whole_app
@@ -55,9 +55,9 @@ def contents(stores: Stores) -> list[Any]:
     items = client.scan(TableName=table)["Items"]
     kept = [item for item in items if not item["pk"]["S"].startswith("key#") and "api_key" not in item["pk"]["S"]]
     files = [
-        info.ref.key
+        ref.key
         for bucket in (stores.settings.plugin_bucket, stores.settings.object_bucket)
-        for info in stores.blobs.each(bucket, "")
+        for ref in stores.blobs.each(bucket, "")
     ]
     return [sorted(kept, key=lambda i: (i["pk"]["S"], i["sk"]["S"])), sorted(files)]
 

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import requests
 
+from core.arrivals import register_file
 from core.buckets import find_bucket
 from core.confirmations import confirm_upload
 from core.stores import Stores
+from core.stores.blobs import BlobRef
 from tests.unit.api.conftest import Api
 from tests.unit.api.test_objects import scope_of
 
@@ -44,7 +46,9 @@ def test_file_is_put_confirmed_and_becomes_an_object(docs: Api, moto_stores: Sto
     made = docs.ok("GET", f"/v1/buckets/docs/objects/{confirmed['object_id']}")
     blob = made["blobs"][0]
     assert (made["title"], blob["property"], blob["type"]) == ("T", "text", "text")
-    assert blob["url"] == f"s3://{moto_stores.settings.object_bucket}/{upload['s3_key']}"
+    folder, _, name = upload["s3_key"].rpartition("/")
+    etag = hashlib.md5("grüße".encode()).hexdigest()
+    assert blob["url"] == f"s3://{moto_stores.settings.object_bucket}/{folder}/{etag}/{name}"
     assert blob["details"] | {"hash": None} == {
         "filename": "über uns.txt",
         "size_bytes": 7,
@@ -69,6 +73,38 @@ def test_confirming_again_and_at_once_makes_one_object(docs: Api, moto_stores: S
     assert docs.ok("GET", "/v1/buckets/docs")["object_count"] == 1
     stats = docs.ok("POST", f"{UPLOADS}/list")["stats"]
     assert (stats["uploads_by_status"], stats["total_size_bytes"]) == ({"COMPLETED": 1}, 5)
+
+
+def files(stores: Stores) -> dict[str, bytes]:
+    """What lies in the bucket of objects, by the last part of its key."""
+    refs = list(stores.blobs.each(stores.settings.object_bucket, ""))
+    return {ref.key.rpartition("/")[2]: stores.blobs.get(ref) for ref in refs}
+
+
+@pytest.mark.parametrize("makes_object", [True, False])
+def test_what_was_confirmed_stays_whatever_is_put_later(docs: Api, moto_stores: Stores, makes_object: bool) -> None:
+    upload = docs.ok("POST", UPLOADS, asked(blob_property="text", create_object_on_confirm=makes_object))
+    put(upload, b"hello")
+    docs.ok("POST", f"{UPLOADS}/{upload['upload_id']}/confirm")
+    assert files(moto_stores) == {"a.txt": b"hello"}
+
+    put(upload, b"other")
+    register_file(moto_stores, BlobRef(moto_stores.settings.object_bucket, upload["s3_key"]))
+
+    assert files(moto_stores) == {"a.txt": b"hello"}
+    assert docs.ok("POST", f"{UPLOADS}/{upload['upload_id']}/confirm")["etag"] == hashlib.md5(b"hello").hexdigest()
+    blob = {"property": "text", "type": "text", "upload_id": upload["upload_id"]}
+    made = docs.ok("POST", "/v1/buckets/docs/objects", {"blobs": [blob]})
+    assert moto_stores.blobs.get(BlobRef.parse(made["blobs"][0]["url"])) == b"hello"
+
+
+def test_file_that_is_refused_leaves_no_copy(docs: Api, moto_stores: Stores) -> None:
+    upload = docs.ok("POST", UPLOADS, asked("b.png", "image/png", blob_property="picture"))
+    put(upload, b"this is text")
+
+    docs.fails(422, "POST", f"{UPLOADS}/{upload['upload_id']}/confirm")
+
+    assert [ref.key for ref in moto_stores.blobs.each(moto_stores.settings.object_bucket, "")] == [upload["s3_key"]]
 
 
 def test_content_decides_the_type_not_the_name(docs: Api) -> None:
