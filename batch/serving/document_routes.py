@@ -6,11 +6,13 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from batch.serving.documents import Documents
-from batch.serving.web import Body, DeleteScope, Json, OpenBody, ReadScope, Route, WriteScope
+from batch.serving.web import Json, Route
 from core.conditions import Filter, parse
 from core.documents import shown
 from core.errors import InvalidRequest
 from core.paging import Paging, pagination
+from core.web.bodies import Body, OpenBody
+from core.web.callers import DeleteScope, ReadScope, WriteScope
 
 scoped = APIRouter(prefix="/collections/{collection_identifier}/documents", route_class=Route, tags=["documents"])
 Items = dict[str, Any]

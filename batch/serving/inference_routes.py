@@ -10,12 +10,14 @@ from starlette.concurrency import run_in_threadpool
 
 from batch.serving.answers import encoded
 from batch.serving.inference import Inference
-from batch.serving.web import Body, Json, Reader, ReadScope, Route
+from batch.serving.web import Json, Route
 from core.deployments import Deployment
 from core.errors import InvalidRequest
 from core.plugins import get_plugin
 from core.stores import Stores
 from core.tenancy import Scope
+from core.web.bodies import Body
+from core.web.callers import Reader, ReadScope
 from plugin_sdk.errors import PlatformError
 from plugin_sdk.manifest import normalise_version
 

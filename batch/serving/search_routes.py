@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from batch.serving.searching import Found, Searcher
-from batch.serving.web import Json, OpenBody, ReadScope, Route
+from batch.serving.web import Json, Route
 from core.conditions import Filter, parse
 from core.documents import shown
 from core.errors import InvalidRequest
@@ -18,6 +18,8 @@ from core.paging import cursor_of, offset_of
 from core.search import Hit
 from core.stages import AttributeFilter, Stage, plan, with_defaults
 from core.tenancy import Scope
+from core.web.bodies import OpenBody
+from core.web.callers import ReadScope
 
 scoped = APIRouter(route_class=Route, tags=["retrievers"])
 Items = dict[str, Any]

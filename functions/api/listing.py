@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from core.paging import Paging, Selection
-from functions.api.deps import Body
+from core.web.bodies import Body
 
 Limit = Annotated[int | None, Field(ge=1, le=1000)]
 

@@ -13,7 +13,8 @@ from core.operations import OPERATIONS
 from core.organizations import ApiKey, change_key, create_key, list_keys, revoke_key, rotate_key
 from core.stores import Stores
 from core.tenancy import Principal
-from functions.api.deps import Admin, Answer, Body, Router, StoresOf, given
+from core.web.bodies import Body
+from functions.api.deps import Admin, Answer, Router, StoresOf, given
 
 router = Router(prefix="/organizations/users/{user_email}/api-keys", tags=["api-keys"])
 Permission = Literal["read", "write", "delete", "admin"]

@@ -28,7 +28,9 @@ from core.retries import retry_batch
 from core.status import TaskStatus
 from core.stores import Stores
 from core.tenancy import Scope
-from functions.api.deps import Answer, Body, DeleteScope, OpenBody, ReadScope, Router, StoresOf, WriteScope
+from core.web.bodies import Body, OpenBody
+from core.web.callers import DeleteScope, ReadScope, WriteScope
+from functions.api.deps import Answer, Router, StoresOf
 
 scoped = Router(prefix="/buckets/{bucket_identifier}/batches", tags=["batches"])
 Status = Literal[

@@ -7,17 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.buckets import Bucket, Counts, change_bucket, counts_of, create_bucket, each_bucket, find_bucket, find_counted
 from core.paging import Paging, page_of
 from core.removal import remove_bucket
-from functions.api.deps import (
-    Answer,
-    Body,
-    DeleteScope,
-    ReadScope,
-    Router,
-    StoresOf,
-    WriteScope,
-    either,
-    given,
-)
+from core.web.bodies import Body
+from core.web.callers import DeleteScope, ReadScope, WriteScope
+from functions.api.deps import Answer, Router, StoresOf, either, given
 from functions.api.listing import ListBody
 
 scoped = Router(prefix="/buckets", tags=["buckets"])

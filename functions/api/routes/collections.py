@@ -18,18 +18,9 @@ from core.errors import InvalidRequest
 from core.paging import page_of
 from core.stores import Stores
 from core.tenancy import Scope
-from functions.api.deps import (
-    Answer,
-    Body,
-    DeleteScope,
-    PagingOf,
-    ReadScope,
-    Router,
-    StoresOf,
-    WriteScope,
-    either,
-    given,
-)
+from core.web.bodies import Body
+from core.web.callers import DeleteScope, ReadScope, WriteScope
+from functions.api.deps import Answer, PagingOf, Router, StoresOf, either, given
 from functions.api.listing import ListBody
 from functions.api.routes.buckets import Schema
 

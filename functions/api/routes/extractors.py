@@ -11,7 +11,8 @@ from core.extractors import Extractor, disabled_extractors, get_extractor, list_
 from core.status import DeploymentStatus
 from core.stores import Stores
 from core.tenancy import Scope
-from functions.api.deps import Answer, Caller, NamedScope, ReadScope, Router, StoresOf
+from core.web.callers import Caller, ReadScope
+from functions.api.deps import Answer, NamedScope, Router, StoresOf
 
 router = Router(tags=["extractors"])
 

@@ -21,18 +21,15 @@ from core.models import (
     upload_model,
 )
 from core.sharing import shared_in
+from core.web.bodies import Body
+from core.web.callers import Caller, DeleteScope, ReadScope, WriteScope
 from functions.api.deps import (
     Answer,
-    Body,
-    Caller,
-    DeleteScope,
     OrganizationDeleter,
     OrganizationReader,
     OrganizationWriter,
-    ReadScope,
     Router,
     StoresOf,
-    WriteScope,
     given,
 )
 

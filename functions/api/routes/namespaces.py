@@ -19,19 +19,9 @@ from core.paging import Paging, Selection, page_of
 from core.removal import remove_namespace
 from core.stores import Stores
 from core.tenancy import Principal
-from functions.api.deps import (
-    Answer,
-    Body,
-    Deleter,
-    OrganizationWriter,
-    PagingOf,
-    Reader,
-    Router,
-    StoresOf,
-    Writer,
-    either,
-    given,
-)
+from core.web.bodies import Body
+from core.web.callers import Deleter, Reader, Writer
+from functions.api.deps import Answer, OrganizationWriter, PagingOf, Router, StoresOf, either, given
 from functions.api.listing import ListBody
 
 router = Router(prefix="/namespaces", tags=["namespaces"])

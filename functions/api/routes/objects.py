@@ -19,17 +19,9 @@ from core.objects import (
 from core.stores import Stores
 from core.stores.blobs import BlobRef
 from core.tenancy import Scope
-from functions.api.deps import (
-    Answer,
-    Body,
-    DeleteScope,
-    OpenBody,
-    PagingOf,
-    ReadScope,
-    Router,
-    StoresOf,
-    WriteScope,
-)
+from core.web.bodies import Body, OpenBody
+from core.web.callers import DeleteScope, ReadScope, WriteScope
+from functions.api.deps import Answer, PagingOf, Router, StoresOf
 from functions.api.listing import ListBody
 from functions.api.routes.buckets import FieldType
 

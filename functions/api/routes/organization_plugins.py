@@ -9,18 +9,9 @@ from core.plugins import confirm, create_upload, get_plugin, list_plugins
 from core.reconfiguration import Reconfigured
 from core.reconfiguration import reconfigure as reconfigured
 from core.sharing import shared_in
-from functions.api.deps import (
-    Answer,
-    Body,
-    Caller,
-    OrganizationDeleter,
-    OrganizationReader,
-    OrganizationWriter,
-    ReadScope,
-    Router,
-    StoresOf,
-    WriteScope,
-)
+from core.web.bodies import Body
+from core.web.callers import Caller, ReadScope, WriteScope
+from functions.api.deps import Answer, OrganizationDeleter, OrganizationReader, OrganizationWriter, Router, StoresOf
 from functions.api.routes.plugins import ConfirmUpload, CreateUpload, InspectorOf, document, listed, published
 
 router = Router(tags=["organization-plugins"])

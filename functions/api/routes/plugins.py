@@ -21,7 +21,9 @@ from core.scans import scan_upload
 from core.status import DeploymentStatus
 from core.stores import Stores
 from core.tenancy import Scope
-from functions.api.deps import Answer, Body, DeleteScope, ReadScope, Router, StoresOf, WriteScope
+from core.web.bodies import Body
+from core.web.callers import DeleteScope, ReadScope, WriteScope
+from functions.api.deps import Answer, Router, StoresOf
 
 router = Router(prefix="/namespaces/{namespace_id}/plugins", tags=["plugins"])
 MAX_ARCHIVE_BYTES = 500 * 1024 * 1024

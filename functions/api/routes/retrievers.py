@@ -17,18 +17,9 @@ from core.retrievers import (
 )
 from core.stores import Stores
 from core.tenancy import Scope
-from functions.api.deps import (
-    Answer,
-    Body,
-    DeleteScope,
-    PagingOf,
-    ReadScope,
-    Router,
-    StoresOf,
-    WriteScope,
-    either,
-    given,
-)
+from core.web.bodies import Body
+from core.web.callers import DeleteScope, ReadScope, WriteScope
+from functions.api.deps import Answer, PagingOf, Router, StoresOf, either, given
 from functions.api.listing import ListBody, SortsBody
 
 scoped = Router(prefix="/retrievers", tags=["retrievers"])

@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 
 from core.secrets import MAX_NAME, change_secret, create_secret, delete_secret, secret_names
-from functions.api.deps import Admin, Answer, Body, Router, StoresOf
+from core.web.bodies import Body
+from functions.api.deps import Admin, Answer, Router, StoresOf
 
 router = Router(prefix="/organizations/secrets", tags=["secrets"])
 Value = Annotated[SecretStr, Field(min_length=1)]

@@ -10,7 +10,8 @@ from core.operations import allow
 from core.status import TaskStatus
 from core.tasks import Task, get_task, list_tasks, update_task
 from core.tenancy import Principal, Scope
-from functions.api.deps import Answer, Deleter, NamedScope, PagingOf, Reader, Router, StoresOf
+from core.web.callers import Deleter, Reader
+from functions.api.deps import Answer, NamedScope, PagingOf, Router, StoresOf
 from functions.api.listing import ListBody
 
 scoped = Router(prefix="/tasks", tags=["tasks"])

@@ -8,18 +8,9 @@ from pydantic import Field
 from core.buckets import find_bucket
 from core.confirmations import confirm_upload, confirm_uploads
 from core.uploads import create_uploads, delete_upload, get_upload, list_uploads, presigned
-from functions.api.deps import (
-    Answer,
-    Body,
-    DeleteScope,
-    OpenBody,
-    PagingOf,
-    ReadScope,
-    Router,
-    StoresOf,
-    WriteScope,
-    given,
-)
+from core.web.bodies import Body, OpenBody
+from core.web.callers import DeleteScope, ReadScope, WriteScope
+from functions.api.deps import Answer, PagingOf, Router, StoresOf, given
 from functions.api.listing import ListBody
 
 scoped = Router(prefix="/buckets/{bucket_identifier}/uploads", tags=["uploads"])

@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from mangum import Mangum
 
+from core.web.bodies import MAX_BODY_BYTES
 from functions.api import app as module
-from functions.api.deps import MAX_BODY_BYTES
 from tests.unit.api.conftest import Api
 
 
