@@ -1,6 +1,5 @@
 """Cutting batches out of a partition's rows, and putting together what a step returned for them."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from plugin_sdk.comparing import same_values
+from plugin_sdk.nested import Snapshot
 from plugin_sdk.outcomes import LINEAGE, RowFailure
 from plugin_sdk.rows import (
     Columns,
@@ -68,16 +68,18 @@ class Rows:
     first: pd.DataFrame
     written: dict[str, Written] = field(default_factory=dict)
     steps: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    nested: dict[str, list[Any]] = field(default_factory=dict)
+    nested: dict[str, Snapshot] = field(default_factory=dict)
     _columns: Columns | None = None
+    _ids: list[str | None] | None = None
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> "Rows":
         """A partition before its first step."""
-        here = frame.reset_index(drop=True)
-        count = len(here)
+        count = len(frame)
+        fresh = isinstance(frame.index, pd.RangeIndex) and frame.index.equals(pd.RangeIndex(count))
+        here = frame if fresh else frame.reset_index(drop=True)
         columns = columns_of(here)
-        before = {name: copy.deepcopy(list(array)) for name, array in columns.items() if array.dtype == object}
+        before = {name: Snapshot(array) for name, array in columns.items() if array.dtype == object}
         return cls(here, np.arange(count), np.zeros(count, np.int64), here, {}, np.zeros(count, np.int64), before)
 
     def batch(self, positions: Positions) -> pd.DataFrame:
@@ -104,7 +106,9 @@ class Rows:
         """The document ids of the rows at `positions`."""
         if "document_id" not in self.first.columns:
             return [None] * len(positions)
-        ids = self.first["document_id"].take(self.origin[positions]).tolist()
+        if self._ids is None:
+            self._ids = self.first["document_id"].tolist()
+        ids = map(self._ids.__getitem__, self.origin[positions].tolist())
         return document_names(ids, self.ordinal[positions])
 
     def failure(self, at: int, step: str, column: str | None, reason: str, trace: str = "") -> RowFailure:
@@ -114,10 +118,10 @@ class Rows:
     def close(self, step: str) -> None:
         """Count columns whose nested values a step changed in place as written; no column gave that away before."""
         for name, before in self.nested.items():
-            if name not in self.written and name in self.frame.columns:
-                values = pd.Series([before[at] for at in self.origin], dtype=object)
-                if not same_values(values, self.frame[name].astype(object)):
-                    self.written[name] = Written(step, self.steps > 0)
+            if name in self.written or name not in self.frame.columns:
+                continue
+            if before.differs(self.frame[name].to_numpy(dtype=object), self.origin):
+                self.written[name] = Written(step, self.steps > 0)
 
 
 def piece_of(returned: Any, given: pd.DataFrame, positions: Positions, rows: Rows) -> Piece:

@@ -14,14 +14,16 @@ def same_values(given: "pd.Series[Any]", returned: "pd.Series[Any]") -> bool:
         return False
     if given.dtype != object:
         return bool(given.array.equals(returned.array))
-    return all(_same(a, b) for a, b in zip(given.array, returned.array, strict=True))
+    return all(same(a, b) for a, b in zip(given.array, returned.array, strict=True))
 
 
-def _same(a: Any, b: Any) -> bool:
+def same(a: Any, b: Any) -> bool:
+    """Whether two values are equal and of one type; nulls are equal to each other."""
     if a is b or (is_null(a) and is_null(b)):
         return True
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        return isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and np.array_equal(a, b)
+        both = isinstance(a, np.ndarray) and isinstance(b, np.ndarray)
+        return both and np.array_equal(a, b, equal_nan=a.dtype.kind == "f" and b.dtype.kind == "f")
     try:
         return type(a) is type(b) and bool(a == b)
     except Exception:  # an author's type may compare as it likes; then the column counts as changed

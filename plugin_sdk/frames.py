@@ -3,27 +3,41 @@
 import json
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from plugin_sdk.schema_types import is_json
 
+TEXT = pd.StringDtype("pyarrow", na_value=np.nan)
+"""The dtype that pandas itself gives to a column of texts."""
+
+Texts = TEXT.construct_array_type()
+
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
     """`table` as a processor sees it: Arrow-backed text, vectors as float arrays, lists and JSON as Python values."""
-    plain = [name for name in table.column_names if not _nested(table.schema.field(name))]
-    frame = table.select(plain).to_pandas(use_threads=False)
-    for name in table.column_names:
-        if _nested(table.schema.field(name)):
-            frame[name] = pd.Series(_values(table[name], table.schema.field(name)), dtype=object)
-    if len(plain) < table.num_columns:
-        frame = frame[table.column_names]
-    frame.columns = pd.Index(table.column_names, dtype=object)  # an index of Arrow texts is slow at every look-up
-    return frame
+    arrays = [_array(table, at) for at in range(table.num_columns)]
+    names = pd.Index(table.column_names, dtype=object)  # an index of Arrow texts is slow at every look-up
+    return pd.DataFrame._from_arrays(arrays, columns=names, index=pd.RangeIndex(table.num_rows), verify_integrity=False)
 
 
-def _nested(kind: pa.Field) -> bool:
-    return is_json(kind) or pa.types.is_nested(kind.type)
+def _array(table: pa.Table, at: int) -> Any:
+    """Column `at` as pandas holds it."""
+    column, field = table.column(at), table.schema.field(at)
+    if is_json(field) or pa.types.is_nested(field.type):
+        return _objects(_values(column, field))
+    if pa.types.is_string(field.type):
+        return Texts(column.cast(pa.large_string()), dtype=TEXT)
+    if (pa.types.is_integer(field.type) or pa.types.is_floating(field.type)) and not column.null_count:
+        return column.to_numpy().copy()  # the table's own memory can only be read
+    return table.select([at]).to_pandas(use_threads=False).iloc[:, 0].array
+
+
+def _objects(values: list[Any]) -> np.ndarray[Any, Any]:
+    objects: np.ndarray[Any, Any] = np.empty(len(values), object)
+    objects[:] = values
+    return objects
 
 
 def _values(column: pa.ChunkedArray, kind: pa.Field) -> list[Any]:
