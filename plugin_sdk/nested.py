@@ -9,6 +9,7 @@ import numpy as np
 
 from plugin_sdk.comparing import same
 from plugin_sdk.rows import Positions
+from plugin_sdk.storable import is_null
 
 PLAIN = 2
 """The version of marshal's format that spells equal plain values equally."""
@@ -64,8 +65,8 @@ def _as_frozen(old: Any, now: Any) -> bool:
     if not isinstance(old, bytes):
         return same(old, now)
     try:
-        if marshal.dumps(now, PLAIN) == old:
+        if not isinstance(now, np.ndarray) and marshal.dumps(now, PLAIN) == old:
             return True
     except ValueError:
-        pass
-    return same(marshal.loads(old), now)  # our own bytes, of plain values alone
+        return False
+    return is_null(now) and is_null(marshal.loads(old))  # our own bytes, of plain values alone
