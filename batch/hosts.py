@@ -6,7 +6,6 @@ folder that only this user can write.
 
 import hashlib
 import os
-import stat
 import tempfile
 import threading
 from collections import OrderedDict
@@ -17,10 +16,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from batch.assets import asset_fetcher
+from batch.broker import broker_of
+from batch.cache import cache_root
 from batch.partitions import Extraction, PluginRef
-from core.errors import Forbidden
 from core.settings import Settings
+from core.stores import Stores
 from core.stores.blobs import BlobRef, Blobs
 from plugin_sdk.archives import read_archive, unpack
 from plugin_sdk.errors import InvalidArchive
@@ -53,7 +53,7 @@ class Hosts:
     """The plugin hosts of this process. One thread runs steps; any thread may stop them."""
 
     def __init__(self, settings: Settings, blobs: Blobs) -> None:
-        self._settings, self._blobs = settings, blobs
+        self._settings, self._blobs, self._stores = settings, blobs, Stores.open(settings)
         self._zygote: Zygote | None = None
         self._open: OrderedDict[tuple[str, ...], Pipeline] = OrderedDict()
         self._guard = threading.RLock()
@@ -111,8 +111,8 @@ class Hosts:
 
     def _start(self, extraction: Extraction, plugin: PluginRef) -> Pipeline:
         folder = plugin_folder(self._blobs, plugin.archive, plugin.sha256)
-        fetch = asset_fetcher(self._blobs, self._settings, extraction.scope)
-        host = self._forks().start(folder, name=plugin.manifest.plugin_id, fetch_asset=fetch)
+        broker = broker_of(self._stores, extraction.scope, plugin.manifest.plugin_id)
+        host = self._forks().start(folder, name=plugin.manifest.plugin_id, broker=broker)
         config = extraction.extractor
         request = ExtractorRequest.of(
             config.feature_extractor_name, config.version, config.params, config.input_mappings
@@ -183,13 +183,3 @@ def _unpacked(files: Mapping[str, bytes], target: Path) -> Path:
         if not target.is_dir():
             raise
     return target
-
-
-def cache_root() -> Path:
-    """Where this user's plugins are unpacked; refused when someone else could write there."""
-    root = Path(tempfile.gettempdir()) / f"openpeek-plugins-{os.getuid()}"
-    root.mkdir(mode=0o700, exist_ok=True)
-    found = root.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise Forbidden(f"{root} is not a private folder of this user.", "Delete it, or set TMPDIR to another place.")
-    return root

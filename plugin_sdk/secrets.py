@@ -1,4 +1,7 @@
-"""Secrets: API keys and the like, asked for by name and handed over by whoever runs the plugin."""
+"""Secrets: API keys and the like, asked for by name and handed over by whoever runs the plugin.
+
+In a plugin host the worker gives those of the plugin's own organization; elsewhere they are environment variables.
+"""
 
 import os
 from collections.abc import Callable
@@ -22,7 +25,7 @@ def get_secret(name: str) -> str:
     """
     value = _source(name)
     if not value:
-        raise SecretMissing(f"The secret {name} is not set.", f"Set {name} in the environment of the plugin's worker.")
+        raise SecretMissing(f"The secret {name} is not set.", f"Set {name} in the environment.")
     return value
 
 
@@ -33,4 +36,20 @@ def use_source(source: Source) -> Source:
     return before
 
 
-_source: Source = os.environ.get
+def read(name: str) -> str | None:
+    """In a plugin host, what the worker hands over; elsewhere the environment variable.
+
+    Raises:
+        SecretMissing: the worker gives none of that name.
+    """
+    from plugin_sdk.host import brokered  # only here: it needs the operating system's sockets
+
+    if not brokered.connected():
+        return os.environ.get(name)
+    try:
+        return brokered.secret(name)
+    except brokered.NotGiven as error:
+        raise SecretMissing(error.problem, error.fix) from None
+
+
+_source: Source = read

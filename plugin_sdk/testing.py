@@ -14,6 +14,7 @@ from plugin_sdk.check_report import Check, CheckFailed, CheckReport, ScanRejecte
 from plugin_sdk.errors import HostFailed, PlatformError, PluginRaised
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host import HostSettings, PluginHost, Zygote
+from plugin_sdk.local_broker import local_broker
 from plugin_sdk.local_host import local_host_settings
 from plugin_sdk.manifest import Manifest
 from plugin_sdk.outcomes import KILLED_FOR_MEMORY
@@ -116,7 +117,8 @@ class _Run:
     @contextmanager
     def host(self, zygote: Zygote) -> Iterator[PluginHost]:
         """A host for the plugin; what it printed goes into the report."""
-        with zygote.start(self.folder, name=self.folder.name, fetch_asset=self._asset) as host:
+        broker = local_broker(self.folder, self._asset)
+        with zygote.start(self.folder, name=self.folder.name, broker=broker) as host:
             try:
                 yield host
             finally:

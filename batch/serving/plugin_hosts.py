@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from batch.assets import asset_fetcher
+from batch.broker import broker_of
 from batch.hosts import allow_missing, plugin_folder
 from batch.serving.embedding import text_field
 from batch.serving.replicas import Started
@@ -70,12 +70,12 @@ class PluginHosts:
 
     def _started(self, scope: Scope, plugin: Plugin) -> PluginHost:
         folder = plugin_folder(self._stores.blobs, archive_ref(self._stores, plugin), plugin.sha256)
-        fetch = asset_fetcher(self._stores.blobs, self._settings, scope)
+        broker = broker_of(self._stores, scope, plugin.plugin_id)
         with self._guard:
             if self._zygote is None:
                 self._zygote = Zygote(_limits(self._settings)).__enter__()
             zygote = self._zygote
-        return zygote.start(folder, name=plugin.plugin_id, fetch_asset=fetch)
+        return zygote.start(folder, name=plugin.plugin_id, broker=broker)
 
 
 def try_once(host: PluginHost, plugin: Plugin) -> None:

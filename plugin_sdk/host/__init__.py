@@ -1,6 +1,7 @@
 """The plugin host: a plugin's code in a long-lived process of its own, without credentials, asked over a socket."""
 
 from plugin_sdk.errors import HostFailed, PluginRaised
+from plugin_sdk.host.broker import Broker
 from plugin_sdk.host.flight import Progress
 from plugin_sdk.host.host import PluginHost
 from plugin_sdk.host.network import NetworkPolicy
@@ -12,6 +13,7 @@ from plugin_sdk.outcomes import RowFailure, StepInfo
 RunResult = Result
 
 __all__ = [
+    "Broker",
     "HostFailed",
     "HostSettings",
     "NetworkPolicy",

@@ -1,13 +1,36 @@
 """What the plugin asks of its worker during a call; outside a host nothing is connected."""
 
+import os
 import threading
+from typing import Any, NamedTuple
 
 from plugin_sdk.host.protocol import Op
 from plugin_sdk.host.transport import Channel, mapped
 
+MAX_QUESTION = 2_000
+
 _channel: Channel | None = None
 _in_call = threading.Event()
 _asking = threading.Lock()
+
+
+class NotGiven(Exception):
+    """The worker refused, or could not; what is wrong, and what to do about it."""
+
+    def __init__(self, problem: str, fix: str) -> None:
+        super().__init__(problem, fix)
+        self.problem, self.fix = problem, fix
+
+    def __str__(self) -> str:
+        return f"{self.problem} {self.fix}"
+
+
+class OpenFile(NamedTuple):
+    """A file that the worker opened for reading: its name, its descriptor, its size."""
+
+    name: str
+    fd: int
+    size: int
 
 
 def connect(channel: Channel) -> None:
@@ -39,13 +62,53 @@ def asset(url: str) -> bytes:
         OSError: the worker refused or could not fetch it; the text says why.
         RuntimeError: no call is under way.
     """
+    try:
+        answer, fd = _asked(Op.ASSET, str(url), with_file="size")
+    except NotGiven as error:
+        raise OSError(str(error)) from None
+    if fd is None:
+        return b""
+    with mapped(fd, answer["size"]) as memory:
+        return memory.read()
+
+
+def model(model_id: str) -> OpenFile:
+    """The file of a model of this plugin's tenant; the caller closes it.
+
+    Raises:
+        NotGiven: the worker refused or could not fetch it.
+        RuntimeError: no call is under way.
+    """
+    answer, fd = _asked(Op.MODEL, str(model_id), with_file="name")
+    assert fd is not None
+    return OpenFile(answer["name"], fd, answer["size"])
+
+
+def secret(name: str) -> str:
+    """The value of a secret of this plugin's tenant.
+
+    Raises:
+        NotGiven: there is none of that name.
+        RuntimeError: no call is under way.
+    """
+    value: str = _asked(Op.SECRET, str(name))[0]["value"]
+    return value
+
+
+def _asked(op: Op, about: str, with_file: str = "") -> tuple[dict[str, Any], int | None]:
+    """The worker's answer, and the file that comes with it where its key `with_file` is not empty."""
+    about = about.encode("utf-8", "replace").decode()
+    if len(about) > MAX_QUESTION:
+        raise NotGiven(f"{about[:100]!r}… has {len(about)} characters.", f"Ask with at most {MAX_QUESTION}.")
     with _asking:
         if _channel is None or not _in_call.is_set():
-            raise RuntimeError("assets can be opened while a batch or a request is processed, and only then")
-        answer = _channel.ask(Op.ASSET, str(url)).decoded()
+            raise RuntimeError("this can be asked for while a batch or a request is processed, and only then")
+        answer = _channel.ask(op, about).decoded()
         if answer["error"] is not None:
-            raise OSError(answer["error"])
-        if answer["size"] == 0:
-            return b""
-        with mapped(_channel.take_fd(), answer["size"]) as memory:
-            return memory.read()
+            raise NotGiven(*answer["error"])
+        return answer, _channel.take_fd() if with_file and answer[with_file] else None
+
+
+def close(file: OpenFile) -> None:
+    """Give the descriptor back."""
+    os.close(file.fd)

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
+from plugin_sdk.host.masking import Masks
 from plugin_sdk.host.protocol import Frame, FrameReader, from_host
 from plugin_sdk.host.transport import CHUNK, receive_some, rights
 
@@ -27,9 +28,10 @@ class HostSilent(Exception):
 
 
 class LogTail:
-    """The last 64 KiB of what the plugin printed."""
+    """The last 64 KiB of what the plugin printed, without the secrets that it was given."""
 
-    def __init__(self) -> None:
+    def __init__(self, masks: Masks) -> None:
+        self._masks = masks
         self._bytes = bytearray()
         self._lock = threading.Lock()
         self.total = 0
@@ -37,7 +39,9 @@ class LogTail:
     def add(self, data: bytes) -> None:
         """Append, and forget what is too old."""
         with self._lock:
+            before = len(self._bytes)
             self._bytes += data
+            self._masks.blank(self._bytes, before)
             self.total += len(data)
             if len(self._bytes) > 2 * LOG_LIMIT:
                 del self._bytes[:-LOG_LIMIT]
@@ -58,7 +62,8 @@ class Connection:
         control.setblocking(False)
         os.set_blocking(log, False)
         self.pid, self.number = pid, number
-        self.log = LogTail()
+        self.masks = Masks()
+        self.log = LogTail(self.masks)
         self._control, self._log, self._handle = control, log, handle
         self._reader = FrameReader(from_host(max_reply))
         self._frames: deque[Frame] = deque()

@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,14 +15,16 @@ from plugin_sdk import errors
 from plugin_sdk.errors import HostFailed, InvalidPipeline, InvalidRealtime, PlatformError, PluginRaised
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host.board import Reader
+from plugin_sdk.host.broker import Answerer, Broker, Handed
 from plugin_sdk.host.connection import Connection, HostEnded, HostSilent
 from plugin_sdk.host.flight import Flight, OnProgress
+from plugin_sdk.host.masking import Masks
 from plugin_sdk.host.network import NetworkPolicy
 from plugin_sdk.host.protocol import Frame, Op, ProtocolError, encode
 from plugin_sdk.host.proxy import Proxy, Usage
 from plugin_sdk.host.replies import RealtimeInfo, Result, Summary, parsed
 from plugin_sdk.host.settings import HostSettings
-from plugin_sdk.host.transport import share_bytes, shared_file
+from plugin_sdk.host.transport import shared_file
 from plugin_sdk.host.verdicts import failure_of, verdict
 from plugin_sdk.manifest import Issue, Manifest, ManifestIssues
 from plugin_sdk.outcomes import KILLED_FOR_TIME, StepInfo
@@ -56,13 +58,14 @@ class PluginHost:
         board: Reader,
         scratch: Path,
         settings: HostSettings,
-        fetch_asset: Callable[[str], bytes] | None,
+        broker: Broker,
     ) -> None:
         self.name = name
         self.realtime: RealtimeInfo | None = None
         self.steps: list[StepInfo] | None = None
         self._keeper, self._connection, self._scratch = keeper, connection, scratch
-        self._settings, self._fetch_asset = settings, fetch_asset
+        self._settings, self._masks = settings, connection.masks
+        self._questions = Answerer(broker, name, self._masks)
         self._manifest: Manifest | None = None
         self._calling = threading.RLock()
         self._ended: HostFailed | None = None
@@ -94,6 +97,11 @@ class PluginHost:
     def log(self) -> str:
         """The last 64 KiB that the plugin printed, over all calls."""
         return self._connection.log.since(0)
+
+    @property
+    def handed(self) -> Handed:
+        """How often it was given assets, models and secrets."""
+        return self._questions.handed
 
     @property
     def network_usage(self) -> Usage | None:
@@ -193,7 +201,7 @@ class PluginHost:
             flight.tell()
             self._connection.drain_log()
             log = self._connection.log.since(mark)
-            return results.assembled(table, batch, summary, self._manifest, log)
+            return results.assembled(table, batch, summary.masked(self._masks), self._manifest, log)
 
     def open_realtime(self) -> RealtimeInfo:
         """Load realtime.py, build its handler and warm it up.
@@ -230,7 +238,7 @@ class PluginHost:
         self._require_handler()
         told = self._ask(Op.PREDICT_BATCH, list(requests), Op.PREDICTIONS)
         with self._conversation():
-            return parsed(lambda: [_answer(*one) for one in _exactly(told, len(requests))])
+            return parsed(lambda: [_answer(self._masks, *one) for one in _exactly(told, len(requests))])
 
     def _require_handler(self) -> None:
         if self.realtime is None:
@@ -327,34 +335,16 @@ class PluginHost:
                 return frame
             if frame.op == Op.RAISED:
                 self._connection.drain_log()
-                raise _raised(frame.decoded())
-            if frame.op == Op.ASSET:
-                self._answer_asset(frame.decoded(), flight)
-            else:
+                raise _raised(frame.decoded(), self._masks)
+            if not self._questions.takes(frame.op):
                 raise ProtocolError(f"a frame of kind {frame.op} is out of place")
+            self._answer(frame, flight)
 
-    def _answer_asset(self, url: Any, flight: Flight) -> None:
+    def _answer(self, question: Frame, flight: Flight) -> None:
         began = time.monotonic()
-        data, error = self._fetched(url)
-        flight.pause(time.monotonic() - began)
-        if not data:
-            self._connection.send(encode(Op.ASSET_DATA, {"error": error, "size": 0}), deadline=flight.deadline)
-            return
-        with shared((share_bytes(data), len(data))) as (fd, size):
-            answer = encode(Op.ASSET_DATA, {"error": None, "size": size})
-            self._connection.send(answer, [fd], deadline=flight.deadline)
-
-    def _fetched(self, url: Any) -> tuple[bytes, str | None]:
-        if not isinstance(url, str):
-            raise ProtocolError("an asset's URL is no text")
-        if self._fetch_asset is None:
-            return b"", f"{url}: this host gives no assets"
-        try:
-            return self._fetch_asset(url), None
-        except PlatformError as error:
-            return b"", str(error)
-        except Exception as error:
-            return b"", f"{url}: {type(error).__name__}: {error}"[:2000]
+        with self._questions.answered(question) as (told, fd):
+            flight.pause(time.monotonic() - began)
+            self._connection.send(encode(Op.ANSWER, told), [] if fd is None else [fd], deadline=flight.deadline)
 
     def _fail(self, reason: str, flight: Flight) -> HostFailed:
         """End the host, keep why, and give back all that it had; the reason is the worker's own, else its exit's."""
@@ -390,15 +380,20 @@ def shared(file: tuple[int, int]) -> Iterator[tuple[int, int]]:
         os.close(file[0])
 
 
-def _raised(told: Any) -> PlatformError:
+def _raised(told: Any, masks: Masks) -> PlatformError:
     """The error that the host reports, as the class that it names if that is one of ours."""
-    kind, problem, fix, trace = (str(told.get(key, "")) for key in ("kind", "problem", "fix", "traceback"))
+    kind = str(told.get("kind", ""))
+    problem, fix, trace = (masks.text(str(told.get(key, ""))) for key in ("problem", "fix", "traceback"))
     if kind == "ManifestIssues":
-        return ManifestIssues(parsed(lambda: [Issue(**issue) for issue in told["issues"]]))
+        return ManifestIssues(parsed(lambda: [_issue(issue, masks) for issue in told["issues"]]))
     known = getattr(errors, kind, None)
     if isinstance(known, type) and issubclass(known, PlatformError) and known not in (HostFailed, PluginRaised):
         return known(problem, fix)
     return PluginRaised(problem, fix, trace)
+
+
+def _issue(told: Any, masks: Masks) -> Issue:
+    return Issue(**{key: masks.text(value) if isinstance(value, str) else value for key, value in told.items()})
 
 
 def _exactly(told: Any, count: int) -> list[Any]:
@@ -407,8 +402,8 @@ def _exactly(told: Any, count: int) -> list[Any]:
     return told
 
 
-def _answer(passed: Any, value: Any) -> dict[str, Any] | PluginRaised:
+def _answer(masks: Masks, passed: Any, value: Any) -> dict[str, Any] | PluginRaised:
     if passed is True and isinstance(value, dict):
         return value
-    problem, fix, trace = map(str, value)
+    problem, fix, trace = (masks.text(str(text)) for text in value)
     return PluginRaised(problem, fix, trace)

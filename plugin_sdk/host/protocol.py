@@ -29,7 +29,7 @@ class Op(IntEnum):
     OPEN_REALTIME = 20
     PREDICT = 21
     PREDICT_BATCH = 22
-    ASSET_DATA = 23
+    ANSWER = 23
     # host to worker
     READY = 64
     MANIFEST = 65
@@ -42,6 +42,8 @@ class Op(IntEnum):
     ASSET = 72
     RAISED = 73
     LISTENING = 74
+    MODEL = 75
+    SECRET = 76
 
 
 FROM_ZYGOTE: dict[int, int] = {Op.WARM: 16 * KIB, Op.FORKED: KIB, Op.ENDED: KIB}
@@ -51,7 +53,8 @@ TO_HOST = dict.fromkeys(range(256), (1 << 32) - 1)
 
 def from_host(max_reply: int) -> dict[int, int]:
     """Most bytes of each kind of frame that a host may send; `max_reply` bounds its answers."""
-    small = {Op.READY: KIB, Op.WRITTEN: KIB, Op.REALTIME: KIB, Op.ASSET: 8 * KIB, Op.LISTENING: KIB}
+    small = {Op.READY: KIB, Op.WRITTEN: KIB, Op.REALTIME: KIB, Op.LISTENING: KIB}
+    small |= {Op.ASSET: 8 * KIB, Op.MODEL: 8 * KIB, Op.SECRET: 8 * KIB}
     large = {Op.MANIFEST: 4 * MIB, Op.PIPELINE: MIB, Op.RAISED: MIB, Op.RESULT: 64 * MIB}
     answers = {Op.PREDICTION: max_reply, Op.PREDICTIONS: max_reply}
     return {int(op): cap for op, cap in (small | large | answers).items()}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from plugin_sdk.host.masking import Masks
 from plugin_sdk.host.protocol import Frame, ProtocolError
 from plugin_sdk.outcomes import RowFailure
 
@@ -51,6 +52,13 @@ class Summary(BaseModel):
             if not 0 <= row < rows_in or not 0 <= trace < len(summary.tracebacks):
                 raise ProtocolError("a failure is of a row that was not sent")
         return summary
+
+    def masked(self, masks: Masks) -> "Summary":
+        """The same, its texts without the secrets that the plugin was given."""
+        failures = [(*known, masks.text(reason), trace) for *known, reason, trace in self.failures]
+        return self.model_copy(
+            update={"failures": failures, "tracebacks": [masks.text(trace) for trace in self.tracebacks]}
+        )
 
     def row_failures(self) -> list[RowFailure]:
         """The failures with their tracebacks."""

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -18,6 +17,7 @@ from typing import IO
 import plugin_sdk
 from plugin_sdk.errors import HostFailed
 from plugin_sdk.host import board as boards
+from plugin_sdk.host.broker import Broker
 from plugin_sdk.host.connection import Connection
 from plugin_sdk.host.host import PluginHost
 from plugin_sdk.host.missing import NAMESPACES, check_accepted
@@ -69,13 +69,13 @@ class Zygote:
         """The zygote's process; None before its start."""
         return self._process.pid if self._process else None
 
-    def start(self, plugin_folder: Path, *, name: str, fetch_asset: Callable[[str], bytes] | None = None) -> PluginHost:
+    def start(self, plugin_folder: Path, *, name: str, broker: Broker | None = None) -> PluginHost:
         """A host for the plugin in this folder, confined and ready; nothing of the plugin is loaded yet.
 
         Args:
             plugin_folder: where its files lie, unpacked.
             name: for messages, e.g. `my_extractor@1.0.0`.
-            fetch_asset: gives the bytes behind a URL that the plugin asks for, or raises; it checks the tenant.
+            broker: answers what the plugin asks for, for its own tenant alone; None gives nothing.
 
         Raises:
             HostFailed: the host did not come up.
@@ -89,9 +89,8 @@ class Zygote:
         except BaseException:
             os.close(board)
             raise
-        host = PluginHost(
-            self, connection, name, boards.Reader(mapped(board, boards.SIZE)), scratch, self.settings, fetch_asset
-        )
+        reader = boards.Reader(mapped(board, boards.SIZE))
+        host = PluginHost(self, connection, name, reader, scratch, self.settings, broker or Broker())
         with self._lock:
             self._hosts.add(host)
         host.wait_ready(self.settings.network if self._has_network() else None)

@@ -8,6 +8,7 @@ from typing import Any
 
 from plugin_sdk.models.cache import hub_folder, snapshot
 from plugin_sdk.models.errors import ModelUnavailable
+from plugin_sdk.models.shared import load_shared
 from plugin_sdk.models.weights import load_weights
 
 Source = Callable[[str], Path | None]
@@ -50,7 +51,14 @@ def is_hf_model_cached(model_id: str, revision: str = "main") -> bool:
 
 
 def load_namespace_model(model_id: str) -> Any:
-    """A model that was uploaded to this namespace: tensors by name (safetensors, torch) or a session (ONNX).
+    """A model that was uploaded to this namespace, or to its organization and enabled here.
+
+    Args:
+        model_id: `name_1_0_0`, `name@1.0.0` or `mixpeek://models/name_1_0_0`.
+
+    Returns:
+        Tensors by name (safetensors, torch), a session (ONNX), or for the archive of a Hugging Face folder what
+        `load_hf_model` makes of it.
 
     Raises:
         ModelUnavailable: the namespace has no such model, or its format can't be loaded.
@@ -58,14 +66,26 @@ def load_namespace_model(model_id: str) -> Any:
     key = ("namespace", model_id)
     with _lock:
         if key not in _loaded:
-            path = _source(model_id)
-            if path is None:
-                raise ModelUnavailable(
-                    f"The namespace has no model {model_id!r}.",
-                    "Upload it to the namespace first, or load a model of the shared cache with load_hf_model.",
-                )
-            _loaded[key] = load_weights(path)
+            _loaded[key] = _namespace_model(model_id)
         return _loaded[key]
+
+
+def _namespace_model(model_id: str) -> Any:
+    from plugin_sdk.host import brokered  # only here: it needs the operating system's sockets
+
+    if not brokered.connected():
+        path = _source(model_id)
+        if path is None:
+            raise ModelUnavailable(
+                f"The namespace has no model {model_id!r}.",
+                "Upload it to the namespace first, or load a model of the shared cache with load_hf_model.",
+            )
+        return load_weights(path)
+    try:
+        file = brokered.model(model_id)
+    except brokered.NotGiven as error:
+        raise ModelUnavailable(error.problem, error.fix) from None
+    return load_shared(file.name, file.fd, file.size, load_folder)
 
 
 def use_source(source: Source) -> Source:
@@ -90,6 +110,11 @@ def _files(model_id: str, revision: str) -> Path:
             f"Put it there: HF_HOME={hub_folder().parent} hf download {model_id}",
         )
     return files
+
+
+def load_folder(files: Path) -> Any:
+    """What a Hugging Face folder holds."""
+    return _load(files, None, None, {})
 
 
 def _load(files: Path, model_class: Any, device: str | None, options: dict[str, Any]) -> Any:

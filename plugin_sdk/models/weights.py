@@ -21,7 +21,7 @@ def load_weights(path: Path) -> Any:
 
             return load_file(str(file))
         case ".onnx":
-            return _onnx_session(file)
+            return onnx_session(file.name, str(file))
         case _:
             import torch
 
@@ -37,9 +37,14 @@ def _model_file(path: Path) -> Path:
     return known[0]
 
 
-def _onnx_session(file: Path) -> Any:
+def onnx_session(name: str, model: str | bytes) -> Any:
+    """A session for the ONNX model at a path, or in these bytes.
+
+    Raises:
+        ModelUnavailable: onnxruntime is not installed.
+    """
     try:
         import onnxruntime
     except ImportError as error:
-        raise ModelUnavailable(f"{file.name} needs onnxruntime.", "Ask the operator to install it.") from error
-    return onnxruntime.InferenceSession(str(file), providers=onnxruntime.get_available_providers())
+        raise ModelUnavailable(f"{name} needs onnxruntime.", "Ask the operator to install it.") from error
+    return onnxruntime.InferenceSession(model, providers=onnxruntime.get_available_providers())

@@ -88,7 +88,7 @@ WARNING_DUNDERS = [
 
 _PIPELINE = "PipelineDefinition StepDefinition ResourceType RowCondition build_pipeline_steps"
 _MODELS = "load_namespace_model load_hf_model load_hf_model_async is_hf_model_cached LazyModelMixin lazy_model"
-_SDK = "open_asset download_asset parallel_io concurrent_api_calls"
+_SDK = "open_asset download_asset parallel_io concurrent_api_calls get_secret"
 
 PLATFORM_MODULES = {
     "engine.plugins.extractors.pipeline": _PIPELINE.split(),

@@ -44,6 +44,7 @@ WORDS_MANIFEST = Manifest(
             "sleep_s": {"type": "number", "default": 0.0},
             "drop_all": {"type": "boolean", "default": False},
             "gpu": {"type": "boolean", "default": False},
+            "model": {"type": "string", "default": ""},
         }
     },
     supported_input_types=["text"],

@@ -4,22 +4,28 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from io import BytesIO
 
+import numpy as np
 import pytest
 from distributed import Client
+from safetensors.numpy import save
 
 from batch.cluster import cluster, gpus
 from core.batches import cancel_batch, failed_documents, logs
 from core.buckets import change_bucket
 from core.collections import delete_collection, document_counts
 from core.errors import InvalidRequest, NotFound
+from core.models import upload_model
 from core.objects import Blob, Object
 from core.retries import retry_batch
+from core.secrets import create_secret
 from core.settings import Settings
 from core.status import TaskStatus
 from core.stores import Stores
 from core.stores.blobs import BlobRef
 from core.stores.records import Entry
+from core.tenancy import Principal
 from tests.integration.batches import COMPLETED, FAILED, WITH_ERRORS, Tenant, serving
 
 pytestmark = pytest.mark.slow
@@ -75,6 +81,23 @@ def test_task_and_tier_tell_what_was_done(tenant: Tenant) -> None:
     assert (tier["status"], tier["documents_written"], tier["task_id"]) == ("COMPLETED", 3, batch.task_id)
     assert tier["duration_ms"] > 0
     assert "batch of 3" in logs(tenant.stores, tenant.scope, batch.batch_id)[0]
+
+
+def test_models_and_secrets_of_the_tenant_reach_its_steps(tenant: Tenant) -> None:
+    stores, scope = tenant.stores, tenant.scope
+    announced = {"name": "weights", "version": "1.0.0", "model_format": "safetensors"}
+    upload_model(stores, scope, announced, BytesIO(save({"w": np.full(3, 14.0, np.float32)})))
+    create_secret(stores, Principal(scope.org_id, "usr_1", "key_1"), "TOKEN", "a-secret-of-theirs")
+    tenant.publish()
+    collection = tenant.collect(model="weights_1_0_0")
+
+    batch = tenant.ended(tenant.submit(tenant.put("a", "b")))
+
+    assert (batch.status, batch.error) == (COMPLETED, None)
+    assert [d["length"] for d in tenant.table(collection).list().documents] == [42, 42]
+    text = str(logs(stores, scope, batch.batch_id))
+    assert "key ***" in text
+    assert "a-secret-of-theirs" not in text
 
 
 def test_bad_rows_and_only_they_fail(tenant: Tenant) -> None:

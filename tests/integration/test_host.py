@@ -18,7 +18,7 @@ import pytest
 
 from plugin_sdk.errors import InvalidPipeline, InvalidRealtime
 from plugin_sdk.extractor_request import ExtractorRequest
-from plugin_sdk.host import HostFailed, HostSettings, PluginHost, PluginRaised, Zygote
+from plugin_sdk.host import Broker, HostFailed, HostSettings, PluginHost, PluginRaised, Zygote
 from plugin_sdk.host import board as boards
 from plugin_sdk.host.zygote import THREADS
 from plugin_sdk.manifest import ManifestIssues
@@ -398,7 +398,7 @@ def test_assets_are_fetched_by_the_worker(start):
         asked.append(url)
         return f"bytes of {url}".encode()
 
-    host = opened(start(READS_ASSETS, fetch_asset=fetch), resource_type="API", batch_size=1)
+    host = opened(start(READS_ASSETS, broker=Broker(fetch)), resource_type="API", batch_size=1)
     result = host.run(table([f"s3://bucket/{i}" for i in range(6)]))
 
     assert result.table["label"].to_pylist() == [f"bytes of s3://bucket/{i}" for i in range(6)]
@@ -411,7 +411,9 @@ def test_a_refused_asset_is_an_error_of_its_row_alone(start):
             raise PermissionError("not yours")
         return b"" if url.endswith("empty") else b"ok"
 
-    result = opened(start(READS_ASSETS, fetch_asset=fetch)).run(table(["s3://a/ok", "s3://b/secret", "s3://a/empty"]))
+    result = opened(start(READS_ASSETS, broker=Broker(fetch))).run(
+        table(["s3://a/ok", "s3://b/secret", "s3://a/empty"])
+    )
 
     assert result.table["label"].to_pylist() == ["ok", ""]
     assert "not yours" in result.failures[0].reason

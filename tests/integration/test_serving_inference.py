@@ -5,12 +5,17 @@ import statistics
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from core.deployments import get_deployment, request_deploy, request_undeploy
+from core.models import upload_model
 from core.namespaces import create_namespace
 from core.organizations import create_key
+from core.secrets import create_secret
 from core.status import DeploymentStatus
 from core.stores import Stores
 from core.stores.vectors import Vectors
@@ -106,6 +111,19 @@ def test_trial_route_tells_what_came_back_or_went_wrong(place, deployed):
     assert "embedding" in good["response_keys"]
     assert bad["status"] == "error" and "no such letter" in bad["error"]
     assert client.post(path.replace("letters", "nothing"), json={}).status_code == 404
+
+
+def test_models_and_secrets_of_the_tenant_reach_its_handler(place, deployed):
+    stores, mine, client = place
+    announced = {"name": "weights", "version": "1.0.0", "model_format": "safetensors"}
+    upload_model(stores, mine.scope, announced, BytesIO(save({"w": np.ones(3, np.float32)})))
+    create_secret(stores, mine.principal, "TOKEN", "a-secret")
+
+    answer = client.post(deployed.route_prefix, json={"do": "load", "model": "mixpeek://models/weights_1_0_0"})
+    missing = client.post(deployed.route_prefix, json={"do": "load", "model": "nothing_1_0_0"})
+
+    assert answer.json() == {"sum": 3.0, "length": 8}
+    assert "There is no model 'nothing_1_0_0' here" in missing.text
 
 
 def test_exception_of_the_handler_is_named(place, deployed):

@@ -1,6 +1,9 @@
 import os
 import time
 
+from shared.models.loader import load_namespace_model
+from shared.plugins import get_secret
+
 
 BORN = time.time_ns()
 
@@ -25,6 +28,8 @@ class RealtimeHandler:
             os._exit(7)
         if do == "sleep":
             time.sleep(request["seconds"])
+        if do == "load":
+            return {"sum": float(load_namespace_model(request["model"])["w"].sum()), "length": len(get_secret("TOKEN"))}
         if do == "object":
             return {"thing": {"inner": object()}}
         if do == "number":

@@ -2,6 +2,8 @@ import ctypes
 import time
 
 import pandas as pd
+from shared.models.loader import load_namespace_model
+from shared.plugins import get_secret
 
 LETTERS = "aeio"
 
@@ -10,6 +12,7 @@ class Words:
     def __init__(self, config, progress_actor=None):
         self.sleep_s = config.get("sleep_s", 0.0)
         self.drop_all = config.get("drop_all", False)
+        self.model = config.get("model", "")
 
     def __call__(self, batch: pd.DataFrame) -> pd.DataFrame:
         time.sleep(self.sleep_s)
@@ -24,6 +27,9 @@ class Words:
         batch["batch_words_embedding"] = [vector(t) for t in texts]
         batch["length"] = [len(t) for t in texts]
         batch["shout"] = [t.upper() for t in texts]
+        if self.model:
+            batch["length"] = int(load_namespace_model(self.model)["w"].sum())
+            print("key", get_secret("TOKEN"))
         return batch.iloc[0:0] if self.drop_all else batch
 
 

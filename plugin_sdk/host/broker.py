@@ -1,0 +1,124 @@
+"""The broker, in the worker: what a plugin asks for beside its rows, each answer given for its own tenant alone."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from plugin_sdk.errors import PlatformError
+from plugin_sdk.host.masking import Masks
+from plugin_sdk.host.protocol import Frame, Op, ProtocolError
+from plugin_sdk.host.transport import share_bytes
+
+log = logging.getLogger(__name__)
+
+MAX_SHOWN = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Who answers the questions of one plugin's hosts; each checks the tenant, and raises what the plugin is told.
+
+    Attributes:
+        assets: the bytes behind a URL.
+        models: the file of a model, by its id; nobody changes it any more.
+        secrets: a secret's value, by its name.
+    """
+
+    assets: Callable[[str], bytes] | None = None
+    models: Callable[[str], Path] | None = None
+    secrets: Callable[[str], str] | None = None
+
+
+@dataclass(slots=True)
+class Handed:
+    """How often a host was given something."""
+
+    assets: int = 0
+    models: int = 0
+    secrets: int = 0
+    refused: int = 0
+
+
+class Answer(NamedTuple):
+    """What goes back, and a descriptor that goes with it."""
+
+    told: dict[str, Any]
+    fd: int | None = None
+
+
+class Refusal(PlatformError):
+    """This host gives nothing of the kind."""
+
+    code = "not_given"
+
+
+class Answerer:
+    """Answers one host's questions; whatever it sends is hostile input."""
+
+    def __init__(self, broker: Broker, name: str, masks: Masks) -> None:
+        self.handed = Handed()
+        self._broker, self._name, self._masks = broker, name, masks
+        self._answers: dict[int, Callable[[str], Answer]] = {
+            Op.ASSET: self._asset,
+            Op.MODEL: self._model,
+            Op.SECRET: self._secret,
+        }
+
+    def takes(self, op: int) -> bool:
+        """Whether frames of this kind are questions."""
+        return op in self._answers
+
+    @contextlib.contextmanager
+    def answered(self, frame: Frame) -> Iterator[Answer]:
+        """The answer to a question; its descriptor is closed at the end.
+
+        Raises:
+            ProtocolError: the question has no form that an honest host's has.
+        """
+        about = frame.decoded()
+        if not isinstance(about, str):
+            raise ProtocolError("a question is no text")
+        answer = self._answer(frame.op, about)
+        try:
+            yield answer
+        finally:
+            if answer.fd is not None:
+                os.close(answer.fd)
+
+    def _answer(self, op: int, about: str) -> Answer:
+        try:
+            return self._answers[op](about)
+        except PlatformError as error:
+            problem, fix = error.problem, error.fix
+        except Exception as error:
+            log.warning("a plugin's question failed", exc_info=True, extra={"plugin": self._name, "asked": int(op)})
+            problem, fix = f"{about[:200]}: {type(error).__name__}: {error}", "Try again."
+        self.handed.refused += 1
+        return Answer({"error": [problem[:MAX_SHOWN], fix[:MAX_SHOWN]]})
+
+    def _asset(self, url: str) -> Answer:
+        data = _given(self._broker.assets, f"{url}: this host gives no assets.")(url)
+        self.handed.assets += 1
+        return Answer({"error": None, "size": len(data)}, share_bytes(data) if data else None)
+
+    def _model(self, model_id: str) -> Answer:
+        path = _given(self._broker.models, f"{model_id!r}: this host gives no models.")(model_id)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self.handed.models += 1
+        return Answer({"error": None, "name": path.name, "size": os.fstat(fd).st_size}, fd)
+
+    def _secret(self, name: str) -> Answer:
+        value = _given(self._broker.secrets, f"{name!r}: this host gives no secrets.")(name)
+        self._masks.add(value)
+        self.handed.secrets += 1
+        return Answer({"error": None, "value": value})
+
+
+def _given(source: Callable[[str], Any] | None, problem: str) -> Callable[[str], Any]:
+    if source is None:
+        raise Refusal(problem, "Ask for it in a processor or a realtime handler.")
+    return source
