@@ -11,7 +11,7 @@ from batch.patience import patient
 from core.batches import Batch, set_status
 from core.errors import NotFound
 from core.ids import now
-from core.retries import KEPT, Earlier
+from core.retries import KEPT, Earlier, settle
 from core.status import TaskStatus
 from core.stores import Stores
 from core.stores.records import Entry, chunks
@@ -109,6 +109,8 @@ class Report:
         self.counts.rows = self.counts.rows_done
         status, error = self._verdict()
         self._set(status, error=error, error_summary=dict(self._by_category()) or None)
+        if self._retries:
+            patient(settle)(self._stores, self._scope, self._batch.batch_id)
         self._publish(status, error)
         return status
 

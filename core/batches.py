@@ -21,6 +21,9 @@ CHUNK = 1000
 FIRST_CHUNK = "000000"
 MAX_ADDED_CHUNKS = 100
 NAMED_AT_MOST = 5
+RETRIED_ROWS = "rows#"
+"""Begins the sort keys of the failed rows that a retry runs again, beside its objects."""
+
 TASK_TYPE = "api_buckets_batches_process"
 WAITING_OR_RUNNING = {TaskStatus.PENDING, TaskStatus.IN_PROGRESS, TaskStatus.PROCESSING}
 FOLLOWS = {
@@ -335,11 +338,18 @@ def fail_batch(stores: Stores, scope: Scope, batch: Batch, error: str) -> None:
 def failed_documents(
     stores: Stores, scope: Scope, batch_id: str, *, tier: int | None = None, collection_id: str | None = None
 ) -> Iterator[Body]:
-    """Rows that failed, as the batch service wrote them down."""
+    """Rows that failed, as the batch service wrote them down, and those whose retry has not come to its end."""
     prefix = "" if tier is None else f"{tier:02d}#"
+    told: set[str] = set()
     for record in stores.records.each(scope.key("failed", batch_id), prefix=prefix, page_size=10):
         for failed in record.body["failed"]:
+            told.add(failed["document_id"])
             if collection_id in (None, failed["collection_id"]):
+                yield failed
+    for record in stores.records.each(scope.key("retry", batch_id), prefix=RETRIED_ROWS, page_size=10):
+        for failed in record.body["failed"]:
+            wanted = tier in (None, failed["tier_num"]) and collection_id in (None, failed["collection_id"])
+            if wanted and failed["document_id"] not in told:
                 yield failed
 
 

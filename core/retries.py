@@ -1,17 +1,19 @@
 """Retries: the objects of a batch whose rows failed are run again, and what the batch wrote before stays.
 
-The failed rows that are not retried are kept beside those that the new run reports, under sort keys of their own.
+The failed rows that are not retried are kept beside those that the new run reports, under sort keys of their own. Those
+that are lie beside the retry's objects until it has come to its end: one that is canceled or lost leaves them failed.
 """
 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
-from core.batches import CHUNK, Batch, failed_documents, get_batch, resubmit
+from core.batches import CHUNK, RETRIED_ROWS, Batch, failed_documents, get_batch, resubmit
 from core.errors import InvalidRequest
 from core.stores import Stores
-from core.stores.records import Body, Entry, chunks
+from core.stores.records import Body, Entry, Record, chunks
 from core.tasks import Task
 from core.tenancy import Scope
 
@@ -59,7 +61,7 @@ def retry_batch(
             wanted[row["object_id"]] = max(wanted[row["object_id"]], row["retry_count"] + 1)
 
     def prepare() -> None:
-        _write(stores, scope, batch_id, dict(wanted), [row for row in failed if row["object_id"] not in wanted])
+        _write(stores, scope, batch_id, dict(wanted), failed)
 
     def check() -> None:
         if not wanted:
@@ -71,15 +73,21 @@ def retry_batch(
 
 def retried_ids(stores: Stores, scope: Scope, batch_id: str) -> Iterator[list[str]]:
     """The ids of the objects that a retry runs again, up to 1,000 at a time."""
-    for record in stores.records.each(scope.key("retry", batch_id), page_size=10):
+    for record in _objects(stores, scope, batch_id):
         yield list(record.body["objects"])
+
+
+def settle(stores: Stores, scope: Scope, batch_id: str) -> None:
+    """Forget the failed rows that a retry ran again: it has come to its end, and reported what failed anew."""
+    pk = scope.key("retry", batch_id)
+    stores.records.delete_many([(pk, sk) for sk in stores.records.sort_keys(pk, prefix=RETRIED_ROWS)])
 
 
 def earlier(stores: Stores, scope: Scope, batch: Batch) -> Earlier:
     """What the batch had come to when its retry was asked for."""
     written = sum(tier.get("documents_written") or 0 for tier in batch.tier_tasks)
     retries: dict[str, int] = {}
-    for record in stores.records.each(scope.key("retry", batch.batch_id), page_size=10):
+    for record in _objects(stores, scope, batch.batch_id):
         retries |= record.body["objects"]
     kept = [
         row
@@ -90,11 +98,17 @@ def earlier(stores: Stores, scope: Scope, batch: Batch) -> Earlier:
     return Earlier(written, kept, retries)
 
 
-def _write(stores: Stores, scope: Scope, batch_id: str, objects: dict[str, int], kept: list[Body]) -> None:
+def _objects(stores: Stores, scope: Scope, batch_id: str) -> Iterator[Record]:
+    records = stores.records.each(scope.key("retry", batch_id), page_size=10)
+    return takewhile(lambda record: not record.sk.startswith(RETRIED_ROWS), records)
+
+
+def _write(stores: Stores, scope: Scope, batch_id: str, objects: dict[str, int], failed: list[Body]) -> None:
     """What is kept goes in before what is dropped goes out."""
     failed_pk, retry_pk = scope.key("failed", batch_id), scope.key("retry", batch_id)
     old = [(failed_pk, sk) for sk in stores.records.sort_keys(failed_pk)]
     old += [(retry_pk, sk) for sk in stores.records.sort_keys(retry_pk)]
+    kept = [row for row in failed if row["object_id"] not in objects]
     entries: list[Entry] = []
     for tier in sorted({row["tier_num"] for row in kept}):
         rows = [row for row in kept if row["tier_num"] == tier]
@@ -104,6 +118,11 @@ def _write(stores: Stores, scope: Scope, batch_id: str, objects: dict[str, int],
         ]
     parts: Any = chunks(list(objects.items()), CHUNK)
     entries += [Entry(retry_pk, f"{n:06d}", {"objects": dict(part)}) for n, part in enumerate(parts)]
+    retried = [row for row in failed if row["object_id"] in objects]
+    entries += [
+        Entry(retry_pk, f"{RETRIED_ROWS}{n:06d}", {"failed": list(part)})
+        for n, part in enumerate(chunks(retried, KEPT_PER_RECORD))
+    ]
     stores.records.put_many(entries)
     written = {(entry.pk, entry.sk) for entry in entries}
     stores.records.delete_many([key for key in old if key not in written])

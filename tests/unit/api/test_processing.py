@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from core.batches import set_status
-from core.retries import retried_ids
+from batch.partitions import Failure, Outcome
+from batch.report import Report
+from core.batches import failed_documents, set_status
+from core.retries import earlier, retried_ids
 from core.status import TaskStatus
 from core.stores import Stores
 from core.stores.records import Entry
@@ -163,7 +165,8 @@ def test_retry_queues_the_failed_objects(api: Api, bucket: str, scope: Scope, mo
     for status in (TaskStatus.PROCESSING, TaskStatus.COMPLETED_WITH_ERRORS):
         set_status(moto_stores, scope, bucket, batch["batch_id"], status)
     assert "no failed rows" in api.fails(422, "POST", f"{place}/retry", {})
-    failed = {"object_id": "obj_1", "collection_id": collection, "tier_num": 0, "error_type": "network"}
+    failed = {"object_id": "obj_1", "document_id": "doc_1", "collection_id": collection, "tier_num": 0}
+    failed |= {"error_type": "network"}
     failed |= {"message": "no answer", "step": None, "retry_count": 0}
     moto_stores.records.put_many([Entry(scope.key("failed", batch["batch_id"]), "00#c#0", {"failed": [failed]})])
 
@@ -174,6 +177,49 @@ def test_retry_queues_the_failed_objects(api: Api, bucket: str, scope: Scope, mo
     assert [job.body.get("retry", False) for job in jobs if job.body["batch_id"] == batch["batch_id"]] == [False, True]
     assert list(retried_ids(moto_stores, scope, batch["batch_id"])) == [["obj_1"]]
     assert api.ok("GET", f"/v1/tasks/{answer['task_id']}")["status"] == "PENDING"
+
+
+def test_retry_that_is_canceled_midway_leaves_its_rows_to_be_retried(
+    api: Api, bucket: str, scope: Scope, moto_stores: Stores
+) -> None:
+    collection = collect(api, bucket)["collection_id"]
+    made = api.ok("POST", f"/v1/buckets/{bucket}/objects/batch", {"objects": [{}] * 60})["succeeded"]
+    ids = [one["object_id"] for one in made]
+    batch_id = api.ok("POST", f"/v1/buckets/{bucket}/batches", {"object_ids": ids})["batch_id"]
+    place = f"/v1/buckets/{bucket}/batches/{batch_id}"
+    api.ok("POST", f"{place}/submit")
+    first = begun(moto_stores, scope, bucket, batch_id)
+    first.add(collection, outcome(0, ids, written=1))
+    first.finish()
+    assert api.ok("POST", f"{place}/retry", {})["retried_count"] == 60
+
+    second = begun(moto_stores, scope, bucket, batch_id)
+    second.add(collection, outcome(0, ids[:10], written=5))
+    api.ok("POST", f"{place}/cancel")
+    second.canceled()
+
+    rows = list(failed_documents(moto_stores, scope, batch_id))
+    assert sorted(row["object_id"] for row in rows) == sorted(ids)
+    assert {row["object_id"] for row in rows if row["retry_count"]} == set(ids[:10])
+    assert api.ok("POST", f"{place}/retry", {})["retried_count"] == 60
+    third = begun(moto_stores, scope, bucket, batch_id)
+    third.add(collection, outcome(0, ids[:1], written=59))
+    third.finish()
+    assert [row["object_id"] for row in failed_documents(moto_stores, scope, batch_id)] == ids[:1]
+
+
+def begun(stores: Stores, scope: Scope, bucket: str, batch_id: str) -> Report:
+    """The report of a run that the batch service has begun."""
+    batch = set_status(stores, scope, bucket, batch_id, TaskStatus.PROCESSING)
+    report = Report(stores, scope, batch, [], batch.object_count, earlier(stores, scope, batch))
+    report.begin()
+    return report
+
+
+def outcome(index: int, failed: list[str], written: int) -> Outcome:
+    """A partition in which these objects' rows failed for want of a network."""
+    failures = [Failure(f"doc_{i}", i, None, None, "no answer", category="network") for i in failed]
+    return Outcome(index, rows=written + len(failed), written=written, failures=failures)
 
 
 def test_batches_are_listed_newest_first_by_state_and_collection(api: Api, bucket: str) -> None:
