@@ -12,14 +12,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import httpx
 import pytest
 import uvicorn
 
+from batch.serving.app import create_app as data_app
 from core.organizations import bootstrap
 from core.settings import Settings
 from core.stores import Stores
+from core.stores.vectors import Vectors
 from infra.deploy import KEY, URL, api_url
 from infra.emulator import Emulator
 from infra.emulator.stack import deploy
@@ -40,14 +43,14 @@ def door(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         return
     emulator: Emulator = request.getfixturevalue("emulator")
     if request.param == "functions":
-        yield from behind_functions(emulator)
+        yield from behind_functions(emulator, tmp_path_factory.mktemp("data"))
     else:
         settings = provisioned(emulator, tmp_path_factory.mktemp("data"))
         yield from behind_gateway(settings.model_copy(update={"scan_wait_s": 0.01}))
 
 
-def behind_functions(emulator: Emulator) -> Iterator[Api]:
-    """The stack of template.yaml, entered through its HTTP API."""
+def behind_functions(emulator: Emulator, folder: Path) -> Iterator[Api]:
+    """The stack of template.yaml, entered through its HTTP API; a serving node answers the data routes."""
     settings = Settings(
         aws_endpoint_url=emulator.endpoint_url,
         table_name="http-table",
@@ -56,9 +59,11 @@ def behind_functions(emulator: Emulator) -> Iterator[Api]:
         jobs_queue="http-jobs",
         uploads_queue="http-uploads",
     )
-    deploy(settings, "http")
-    with httpx.Client(base_url=api_url(settings, "http"), timeout=60) as client:
-        yield Api(client, bootstrap(Stores.open(settings)))
+    stores, data = Stores.open(settings), settings.model_copy(update={"data_uri": str(folder)})
+    with served(data_app(stores, Vectors.at(data), data)) as serving_url:
+        deploy(settings, "http", serving_url=serving_url)
+        with httpx.Client(base_url=api_url(settings, "http"), timeout=60) as client:
+            yield Api(client, bootstrap(stores))
 
 
 def behind_gateway(settings: Settings) -> Iterator[Api]:
@@ -90,3 +95,20 @@ def namespace(door: Api) -> Iterator[Api]:
     made = door.ok("POST", "/v1/namespaces", {"namespace_name": name})
     yield door.within(made["namespace_id"])
     door.ok("DELETE", f"/v1/namespaces/{made['namespace_id']}")
+
+
+@pytest.fixture(scope="session")
+def serving(door: Api) -> Api:
+    """The door, where a serving node is behind it."""
+    answer = door.client.post("/v1/documents/search", headers={"Authorization": f"Bearer {door.secret}"}, json={})
+    if answer.status_code == 404:
+        pytest.skip("deployed without a ServingUrl, so the data routes are not there")
+    return door
+
+
+@pytest.fixture
+def events(request: pytest.FixtureRequest, namespace: Api) -> Api:
+    """A namespace whose files are told of by S3's events."""
+    if "gateway" in request.node.callspec.params.values():
+        pytest.skip("no functions run behind the gateway here")
+    return namespace
