@@ -125,7 +125,7 @@ class _Counting:
             self._add_bulk(part.filter(bulk))
             part = part.filter(pc.invert(bulk))
         key = paired(hashes(part["object_id"]), hashes(part[SOURCE_VERSION]))
-        needed = _needed(part[SOURCE_VERSION])
+        needed = blobs_of_versions(part[SOURCE_VERSION])
         self._single.append(np.unique(key[needed == 1]))
         several = needed > 1
         if several.any():
@@ -135,7 +135,7 @@ class _Counting:
         found = pc.extract_regex(part["object_id"], BULK)
         sources = pc.dictionary_encode(found.field("source"))
         rows = _from_hex(found.field("row"))
-        facts = rows, hashes(part[SOURCE_VERSION]), hashes(part["blob_id"]), _needed(part[SOURCE_VERSION])
+        facts = rows, hashes(part[SOURCE_VERSION]), hashes(part["blob_id"]), blobs_of_versions(part[SOURCE_VERSION])
         for code, source in enumerate(sources.dictionary.to_pylist()):
             mine = sources.indices.to_numpy() == code
             self._bulk.setdefault(f"imp_{source}", []).append(tuple(fact[mine] for fact in facts))
@@ -170,7 +170,7 @@ def _from_hex(texts: Any) -> Rows:
     return np.asarray(digits @ (16 ** np.arange(9, -1, -1, dtype=np.int64)))
 
 
-def _needed(versions: Any) -> Rows:
+def blobs_of_versions(versions: Any) -> Rows:
     """How many blobs the objects of these versions have; most have one, and their versions are not looked at singly."""
     needed = np.ones(len(versions), dtype=np.int64)
     several = np.flatnonzero(pc.match_substring(versions, ".").to_numpy(zero_copy_only=False))

@@ -12,6 +12,7 @@ from batch.bulk.parts import BulkPart
 from core.collections import ExtractorConfig
 from core.settings import Settings
 from core.stores.blobs import BlobRef
+from core.stores.commits import Replaced
 from core.tenancy import Scope
 from plugin_sdk.manifest import Manifest
 
@@ -89,6 +90,15 @@ class Failure:
     category: str = "validation"
 
 
+@dataclass(frozen=True, slots=True)
+class Blobs:
+    """Blobs as numbers (`core/hashing.py`), each beside its object and how many that has."""
+
+    objects: Any = ()
+    blobs: Any = ()
+    needed: Any = ()
+
+
 @dataclass(slots=True)
 class Outcome:
     """What a task did with its partition. `fragments` are written and not yet visible."""
@@ -96,7 +106,10 @@ class Outcome:
     index: int
     rows: int = 0
     fragments: list[dict[str, Any]] = field(default_factory=list)
-    replaces: list[str] = field(default_factory=list)
+    replaced: Replaced = field(default_factory=Replaced)
+    incomplete: Blobs = field(default_factory=Blobs)
+    """Blobs of objects of which other partitions have the rest."""
+
     nothing: pa.Table | None = None
     """Rows for the ledger: they were processed and gave no document."""
 

@@ -13,10 +13,11 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from batch.done import source_version
 from batch.partitions import MAX_BYTES, Extraction, Partition
 from batch.patience import patient
 from batch.rows import ROW_COLUMNS, TEXTS
-from core.document_schema import JSON, RESERVED
+from core.document_schema import JSON, RESERVED, SOURCE_VERSION
 from core.ids import document_id
 from core.stores.records import Body, Records, chunks
 
@@ -68,7 +69,7 @@ def read_objects(records: Records, extraction: Extraction, object_ids: Iterable[
 
 def rows_of(extraction: Extraction, obj: Body) -> Iterator[Row]:
     """One row a blob of `obj`."""
-    blobs = obj.get("blobs") or []
+    blobs, version = obj.get("blobs") or [], source_version(obj)
     properties = {k: v for k, v in (obj.get("metadata") or {}).items() if k not in RESERVED}
     texts: dict[str, str] = {}
     for blob in reversed(blobs):  # the first blob of a property is the one that the others see
@@ -91,6 +92,7 @@ def rows_of(extraction: Extraction, obj: Body) -> Iterator[Row]:
             "mime_type": _mime_type(blob),
             "size_bytes": _size(blob),
             TEXTS: orjson.dumps(own).decode() if own else None,
+            SOURCE_VERSION: version,
         }
 
 

@@ -2,6 +2,8 @@
 
 import pyarrow as pa
 
+from core.document_schema import SOURCE_VERSION
+
 TEXTS = "_texts"
 """Which properties of the row are texts that lie in S3: JSON, name to URL; null where none is."""
 
@@ -19,5 +21,6 @@ ROW_COLUMNS = pa.schema(
         ("mime_type", pa.string()),
         ("size_bytes", pa.int64()),
         (TEXTS, pa.string()),
+        (SOURCE_VERSION, pa.string()),
     ]
 )

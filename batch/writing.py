@@ -2,13 +2,16 @@
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch.done import made_by
-from batch.partitions import Extraction, Outcome
+from batch.done import blobs_of_versions, made_by
+from batch.partitions import Blobs, Extraction, Outcome
 from batch.patience import patient
 from core.document_schema import SOURCE_VERSION
+from core.hashing import hashes
+from core.stores.commits import Replaced
 from core.stores.ledger import COLUMNS
 from core.stores.vectors import DocumentTable
 
@@ -29,9 +32,19 @@ def write(
         outcome.written = documents.num_rows
     written = documents["blob_id"].unique()
     stays = pc.and_(_is_in(planned["document_id"], failed_rows), pc.invert(_is_in(planned["blob_id"], written)))
-    outcome.replaces = planned["blob_id"].filter(pc.invert(stays)).to_pylist()
+    _note_replaced(planned, stays.to_numpy(), outcome)
     gave_nothing = pc.invert(pc.or_(_is_in(planned["blob_id"], written), _is_in(planned["blob_id"], failed)))
     outcome.nothing = _ledger_rows(planned.filter(gave_nothing), made_by(extraction))
+
+
+def _note_replaced(planned: pa.Table, stays: Any, outcome: Outcome) -> None:
+    """What the commit removes: what these blobs gave before, and what their objects gave of blobs they lost."""
+    objects, blobs = hashes(planned["object_id"]), hashes(planned["blob_id"])
+    needed = blobs_of_versions(planned[SOURCE_VERSION])
+    distinct, inverse, counts = np.unique(objects, return_inverse=True, return_counts=True)
+    whole = counts[inverse] >= needed
+    outcome.replaced = Replaced(distinct, np.unique(blobs[~stays]), np.unique(objects[whole]), np.unique(blobs[whole]))
+    outcome.incomplete = Blobs(objects[~whole], blobs[~whole], needed[~whole])
 
 
 def _blobs_of_failures(planned: pa.Table, failed_rows: pa.Array) -> pa.Array:
@@ -44,7 +57,7 @@ def _blobs_of_failures(planned: pa.Table, failed_rows: pa.Array) -> pa.Array:
 
 
 def _without_versions(documents: pa.Table, failed: pa.Array) -> pa.Table:
-    if not len(failed) or SOURCE_VERSION not in documents.column_names:
+    if not len(failed):
         return documents
     place = documents.column_names.index(SOURCE_VERSION)
     kept = pc.if_else(_is_in(documents["blob_id"], failed), pa.scalar(None, pa.string()), documents[SOURCE_VERSION])
@@ -52,12 +65,11 @@ def _without_versions(documents: pa.Table, failed: pa.Array) -> pa.Table:
 
 
 def _ledger_rows(planned: pa.Table, made_by: str) -> pa.Table | None:
-    """What the ledger keeps of rows that gave nothing; None where there are none, or nothing says their version."""
-    if not planned.num_rows or SOURCE_VERSION not in planned.column_names:
+    """What the ledger keeps of rows that gave nothing; None where there are none."""
+    if not planned.num_rows:
         return None
     rows = planned.select(["object_id", "blob_id", SOURCE_VERSION])
-    rows = rows.append_column(COLUMNS.field(3), pa.repeat(pa.scalar(made_by), rows.num_rows))
-    return rows.filter(rows[SOURCE_VERSION].is_valid()) if rows[SOURCE_VERSION].null_count else rows
+    return rows.append_column(COLUMNS.field(3), pa.repeat(pa.scalar(made_by), rows.num_rows))
 
 
 def _is_in(column: Any, values: pa.Array) -> Any:

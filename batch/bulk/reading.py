@@ -1,5 +1,6 @@
 """Reading: a part of an import as rows of a batch, column by column: no row is ever a Python object."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,8 @@ from batch.bulk.parts import BulkPart, Column
 from batch.bulk.values import as_property
 from batch.partitions import Extraction
 from batch.rows import ROW_COLUMNS, TEXTS
-from core.document_schema import JSON, RESERVED
+from core.document_schema import JSON, RESERVED, SOURCE_VERSION
+from core.hashing import hashes, paired
 
 
 def read_part(extraction: Extraction, part: BulkPart, schema: pa.Schema, cursors: Cursors) -> pa.Table:
@@ -28,13 +30,13 @@ def read_part(extraction: Extraction, part: BulkPart, schema: pa.Schema, cursors
     """
     tables = [cursors.read(piece, part.source.read) for piece in part.pieces]
     table = pa.concat_tables(tables)
-    numbers = part.numbers
     if part.kept is not None:
         table = table.take(pa.array(_places(part)))
     objects = object_ids(extraction, part, table)
     properties = {c.property: as_property(table[c.column], c) for c in part.source.columns}
+    versions = _versions(part, table, properties)
     blocks = [
-        _block(extraction, part, position, properties, objects, numbers, schema)
+        _block(extraction, part, position, properties, objects, versions, schema)
         for position in range(len(part.source.blobs))
     ]
     return pa.concat_tables(blocks)
@@ -66,13 +68,42 @@ def _places(part: BulkPart) -> Any:
     return np.searchsorted(whole, part.numbers)
 
 
+def _versions(part: BulkPart, table: pa.Table, properties: dict[str, Any]) -> Any:
+    """Each row's version (`batch/done.py`): its content's where it has an id of its own, else its file's.
+
+    With several blobs their number stands at the end.
+    """
+    if part.source.id_column is not None:
+        content = hashes([""] * table.num_rows)
+        for name in sorted(properties):
+            content = paired(content, hashes(_texts_of(properties[name])))
+        versions = pa.array([f"{number:016x}" for number in content.tolist()], pa.string())
+    else:
+        etags = pa.concat_arrays([_same(piece.etag.strip('"'), piece.rows) for piece in part.pieces])
+        versions = etags if part.kept is None else etags.take(pa.array(_places(part)))
+    blobs = part.source.blobs
+    if len(blobs) == 1:
+        return versions
+    there = [pc.cast(pc.is_valid(properties[c.property]), pa.int64()) for c in blobs]
+    count = functools.reduce(pc.add, there)
+    several = pc.binary_join_element_wise(versions, pc.cast(count, pa.string()), ".")
+    return pc.if_else(pc.greater(count, 1), several, versions)
+
+
+def _texts_of(values: Any) -> Any:
+    """A column's values as texts that differ where the values do."""
+    if pa.types.is_string(values.type):
+        return values
+    return pa.array([None if v is None else repr(v) for v in values.to_pylist()], pa.string())
+
+
 def _block(
     extraction: Extraction,
     part: BulkPart,
     position: int,
     properties: dict[str, Any],
     objects: pa.Array,
-    numbers: Any,
+    versions: Any,
     schema: pa.Schema,
 ) -> pa.Table:
     """The rows of one of the blob columns."""
@@ -80,7 +111,12 @@ def _block(
     value = properties[blob.property]
     is_text = blob.role == "text"
     documents = names.document_ids(
-        extraction.collection_id, source.import_id, blob.property, objects, numbers, own=source.id_column is not None
+        extraction.collection_id,
+        source.import_id,
+        blob.property,
+        objects,
+        part.numbers,
+        own=source.id_column is not None,
     )
     system = {
         "data": value,
@@ -95,6 +131,7 @@ def _block(
         "mime_type": _same("text/plain", count) if is_text else _same(_mime_type(blob), count),
         "size_bytes": pc.cast(pc.binary_length(value), pa.int64()) if is_text else pa.nulls(count, pa.int64()),
         TEXTS: _text_files(source.blobs, properties, count),
+        SOURCE_VERSION: versions,
     }
     fields, arrays = list(ROW_COLUMNS), [system[f.name] for f in ROW_COLUMNS]
     for column in source.columns:

@@ -11,6 +11,8 @@ import pytest
 from core.document_schema import document_schema
 from core.errors import InvalidRequest, NotFound, StoreUnavailable
 from core.settings import Settings
+from core.stores.commits import Replaced
+from core.stores.datasets import Dataset
 from core.stores.vectors import DocumentTable, Vectors
 from core.tenancy import Scope
 from plugin_sdk.manifest import Feature, Manifest
@@ -50,7 +52,7 @@ def rows(*ids: str, blob: str | None = None, **values: Any) -> pa.Table:
 
 def write(table: DocumentTable, *parts: pa.Table) -> int:
     fragments = [f for part in parts for f in table.write_fragments(part)]
-    return table.commit(fragments, [b for part in parts for b in part["blob_id"].to_pylist()])
+    return table.commit(fragments, Replaced.of([Replaced.blobs_of(p["object_id"], p["blob_id"]) for p in parts]))
 
 
 def test_fragments_are_invisible_until_their_group_is_committed(table: DocumentTable) -> None:
@@ -78,7 +80,7 @@ def test_a_second_run_replaces_what_the_blobs_gave_before_in_one_version(table: 
 def test_a_blob_that_gives_nothing_any_more_loses_its_documents(table: DocumentTable) -> None:
     write(table, rows("a"), rows("b"))
 
-    assert table.commit([], ["blob_a"]) == 1
+    assert table.commit([], Replaced.blobs_of(["obj"], ["blob_a"])) == 1
     assert [d["document_id"] for d in table.list().documents] == ["b"]
 
 
@@ -89,7 +91,7 @@ def test_of_two_writers_in_the_same_instant_the_later_one_stays(vectors: Vectors
     fragments = table.write_fragments(second)
     write(table, first)
 
-    removed = late.commit(fragments, ["blob_a", "blob_b"])
+    removed = late.commit(fragments, Replaced.blobs_of(["obj", "obj"], ["blob_a", "blob_b"]))
 
     assert removed == 2
     assert [d["label"] for d in table.list().documents] == ["second", "second"]
@@ -98,14 +100,19 @@ def test_of_two_writers_in_the_same_instant_the_later_one_stays(vectors: Vectors
 def late_reader(uri: str, first: lance.LanceDataset) -> DocumentTable:
     """A table that sees an outdated version once, as a writer does that is overtaken."""
     versions = iter([first])
-    return DocumentTable(uri, lambda: next(versions, None) or lance.dataset(uri))
+
+    class Late(Dataset):
+        def latest(self) -> lance.LanceDataset:
+            return next(versions, None) or super().latest()
+
+    return DocumentTable(Late(uri))
 
 
 def test_index_survives_replacement_and_new_fragments(table: DocumentTable) -> None:
     write(table, rows(*(f"d{i:03d}" for i in range(200))))
-    table.index()
+    table.tend(600)
     write(table, rows("d007", label="again"), rows("zz"))
-    table.index()
+    table.tend(600)
 
     assert [d["label"] for d in table.get(["zz", "d007", "d008", "none"])] == ["x", "again", "x"]
 
