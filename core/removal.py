@@ -9,10 +9,10 @@ from itertools import islice
 from typing import Any
 
 from core.arrivals import WINDOWS, window_of
-from core.batches import ACTIVE, active_of
+from core.batches import ACTIVE, NAMED_AT_MOST, Batch, active_of
 from core.buckets import Bucket, delete_bucket_record, each_bucket
 from core.collections import delete_collection, list_collections
-from core.errors import NotFound
+from core.errors import IllegalTransition, NotFound
 from core.namespaces import NAMESPACES, Namespace
 from core.status import TaskStatus
 from core.stores import Stores
@@ -36,7 +36,7 @@ OF_NAMESPACE = (
     "bucket_counts",
     "upload_counts",
 )
-OF_BUCKET = ("object", "object_claim", "upload", "upload_hash", "arrival", "batch")
+OF_BUCKET = ("object", "object_claim", "upload", "upload_hash", "arrival", "batch", "import")
 OF_BATCH = ("batch_objects", "failed", "batch_log", "retry")
 DELAY_S = 10
 """Longer than any process remembers a namespace: after it nobody writes into what is being removed."""
@@ -51,9 +51,15 @@ def remove_bucket(stores: Stores, scope: Scope, bucket: Bucket) -> Task:
     return task
 
 
-def remove_namespace(stores: Stores, principal: Principal, namespace: Namespace) -> Task:
-    """Delete the namespace now, and its buckets, collections, plugins, models and retrievers by a job."""
+def remove_namespace(stores: Stores, principal: Principal, namespace: Namespace, *, force: bool = False) -> Task:
+    """Delete the namespace now, and its buckets, collections, plugins, models and retrievers by a job.
+
+    Raises:
+        IllegalTransition: batches wait or run in it, and it is not forced.
+    """
     scope = principal.scope(namespace.namespace_id)
+    if not force:
+        _check_idle(stores, scope, namespace)
     task = _sent(stores, scope, "api_namespaces_delete", {"job": "delete_namespace"})
     stores.records.delete(principal.org_key("namespace"), namespace.namespace_id)
     NAMESPACES.release(stores, principal.org_key, namespace)
@@ -74,6 +80,18 @@ def finish_removal(stores: Stores, job: Mapping[str, Any]) -> None:
     else:
         _purge_namespace(stores, scope)
     _told(stores, scope, job, TaskStatus.COMPLETED)
+
+
+def _check_idle(stores: Stores, scope: Scope, namespace: Namespace) -> None:
+    prefix = active_of(scope, "", "").sk.rstrip("#") + "#"
+    pointers = [record.body for record in stores.records.each(ACTIVE, prefix=prefix)]
+    places = [(scope.key("batch", p["bucket_id"]), p["batch_id"]) for p in pointers]
+    busy = [r.sk for r in stores.records.get_many(places) if not Batch.model_validate(r.body).status.ended]
+    if busy:
+        raise IllegalTransition(
+            f"In the namespace {namespace.namespace_name!r} batches wait or run: {', '.join(busy[:NAMED_AT_MOST])}.",
+            "Cancel them, or delete it with force=true.",
+        )
 
 
 def _sent(stores: Stores, scope: Scope, task_type: str, job: dict[str, Any]) -> Task:

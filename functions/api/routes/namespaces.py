@@ -107,10 +107,10 @@ def change(stores: StoresOf, caller: Writer, namespace_identifier: str, body: Ch
 
 @router.delete("/{namespace_identifier}")
 def delete(stores: StoresOf, caller: Deleter, namespace_identifier: str, force: bool = False) -> Answer:
-    """With or without `force` the namespace goes with all that it holds: nothing in it can outlive it."""
+    """The namespace goes with all that it holds, for nothing in it can outlive it; with `force` work under way too."""
     namespace = find_namespace(stores, caller, namespace_identifier)
     allow(caller, namespace.namespace_id, "modify_infrastructure")
-    task = remove_namespace(stores, caller, namespace)
+    task = remove_namespace(stores, caller, namespace, force=force)
     access.forget_namespace(stores, caller.scope(namespace.namespace_id))
     told = {"success": True, "message": f"Namespace {namespace.namespace_name!r} was deleted; what it held follows."}
     return Answer(told | {"task_id": task.task_id, "status": task.status})

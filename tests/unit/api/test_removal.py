@@ -91,6 +91,23 @@ def test_namespace_is_gone_at_once_and_leaves_no_record_and_no_file(
     assert deleted["task_id"] in {sk for _, sk in left}
 
 
+def test_namespace_in_which_a_batch_waits_goes_by_force_alone(api: Api, jobs: list[dict[str, Any]]) -> None:
+    filled(api)
+    source = {"type": "bucket", "bucket_ids": ["docs"]}
+    extractor = {"feature_extractor_name": "passthrough_extractor", "version": "v1"}
+    api.ok("POST", "/v1/collections", {"collection_name": "words", "source": source, "feature_extractor": extractor})
+    batch_id = api.ok("POST", "/v1/buckets/docs/batches/trigger")["batch_id"]
+
+    assert f"batches wait or run: {batch_id}. Cancel them" in api.fails(400, "DELETE", "/v1/namespaces/demo")
+    api.ok("GET", "/v1/buckets/docs")
+    api.ok("POST", f"/v1/buckets/docs/batches/{batch_id}/cancel")
+    api.ok("POST", f"/v1/buckets/docs/batches/{batch_id}/submit")
+
+    api.ok("DELETE", "/v1/namespaces/demo?force=true")
+    assert [job["job"] for job in jobs] == ["batch", "batch", "delete_namespace"]
+    api.fails(404, "GET", "/v1/buckets/docs")
+
+
 def test_job_of_a_deletion_that_was_cut_off_takes_nothing_away(
     api: Api, moto_stores: Stores, jobs: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
