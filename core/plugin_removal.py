@@ -19,7 +19,7 @@ def delete_plugin(stores: Stores, scope: Scope, plugin: Plugin, *, force: bool =
         named = ", ".join(f"{c.collection_name} ({c.collection_id})" for c in users)
         raise Conflict(
             f"The plugin {plugin.plugin_id} is used by {len(users)} collection{'s' if len(users) > 1 else ''}: {named}.",
-            "Delete them first, or repeat the call with ?force=true; their documents stay, new batches will fail.",
+            "Delete them first, or force it (?force=true, --force); their documents stay, new batches will fail.",
         )
     removed = remove_deployment(stores, scope, plugin.plugin_id)
     remove_plugin(stores, scope, plugin)

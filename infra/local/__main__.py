@@ -73,7 +73,7 @@ def _print_json(content: dict[str, Any]) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
+    parser = argparse.ArgumentParser(prog="mixpeek", description=__doc__)
     commands = parser.add_subparsers(required=True)
     for name, run, text in (
         ("up", _up, "Start the platform; wait until it works."),
@@ -90,15 +90,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_port(command: argparse.ArgumentParser, flag: str, variable: str, default: int, text: str) -> None:
-    value = os.environ.get(variable) or default
+    value = os.environ.get(variable) or str(default)
     command.add_argument(flag, type=_port, default=value, help=f"{text} (${variable}, else {default})")
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 1 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"{text} is no port; 1 to 65535 are")
-    return port
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r}, given or in the environment, is no port; 1 to 65535 are")
+    return int(text)
 
 
 if __name__ == "__main__":

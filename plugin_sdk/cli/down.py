@@ -1,15 +1,13 @@
 """`mixpeek down`: stop the platform on this machine."""
 
-from typing import Annotated
-
-import typer
-
+from plugin_sdk.cli import options
 from plugin_sdk.cli.local import run_local
+from plugin_sdk.cli.output import Format
 
 
-def down(format: Annotated[str, typer.Option(help="text or json.")] = "text") -> None:
+def down(format: options.Output = Format.TEXT) -> None:
     """Stop the platform on this machine; what it holds stays. Does nothing where nothing runs.
 
     Example: mixpeek down
     """
-    run_local("down", ["--format", format])
+    run_local("down", ["--format", format.value])

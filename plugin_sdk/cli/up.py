@@ -4,15 +4,18 @@ from typing import Annotated
 
 import typer
 
+from plugin_sdk.cli import options
 from plugin_sdk.cli.local import run_local
+from plugin_sdk.cli.output import Format
 
 
 def up(
     port: Annotated[int | None, typer.Option(help="Port of the API; else OPENPEEK_PORT, else 8000.")] = None,
     emulator_port: Annotated[
-        int | None, typer.Option(help="Port of the local AWS; else OPENPEEK_EMULATOR_PORT, else 4566.")
+        int | None,
+        typer.Option(help="Port of the local AWS; else OPENPEEK_EMULATOR_PORT, else 4566."),
     ] = None,
-    format: Annotated[str, typer.Option(help="text or json.")] = "text",
+    format: options.Output = Format.TEXT,
 ) -> None:
     """Start the platform on this machine and wait until it works.
 
@@ -20,4 +23,4 @@ def up(
     """
     given = {"--port": port, "--emulator-port": emulator_port}
     ports = [part for flag, value in given.items() if value is not None for part in (flag, str(value))]
-    run_local("up", [*ports, "--format", format])
+    run_local("up", [*ports, "--format", format.value])

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from core.settings import Settings
+from infra.local.__main__ import main
 from infra.local.environment import base_environment, local_settings, service_environment
 from infra.local.home import Home, Profile
 from infra.local.ports import PortTaken, require_free
@@ -92,3 +93,22 @@ def test_settings_of_the_environment_are_kept_but_for_what_is_local(tmp_path, mo
     assert settings.serving_url == "http://127.0.0.1:8001"
     assert settings.aws_endpoint_url == "http://127.0.0.1:4567"
     assert settings.data_uri == str(tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "told"),
+    [
+        (["--port", "0"], {}, "mixpeek up: error: argument --port: '0'"),
+        (["--port", "8x"], {}, "mixpeek up: error: argument --port: '8x'"),
+        ([], {"OPENPEEK_EMULATOR_PORT": "70000"}, "mixpeek up: error: argument --emulator-port: '70000'"),
+    ],
+)
+def test_wrong_port_is_named_by_its_flag(arguments, environment, told, monkeypatch, capsys):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(SystemExit) as ended:
+        main(["up", *arguments])
+
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err
