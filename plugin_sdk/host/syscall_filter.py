@@ -137,6 +137,8 @@ NETWORK: list[tuple[str, tuple[Check, ...]]] = [
 ]
 """More for a host that has a proxy: TCP, outward. In its namespace there is nothing but the proxy to connect to."""
 
+OTHER_KINDS = tuple(kind for kind in range(SOCK_KIND + 1) if kind != SOCK_STREAM)
+
 
 def build(*, private_files: bool, gpu: bool = False, network: bool = False) -> bytes:
     """The filter as the kernel takes it.
@@ -165,12 +167,26 @@ def build(*, private_files: bool, gpu: bool = False, network: bool = False) -> b
     for name, checks in [*CHECKED, *(NETWORK if network else ())]:
         if name not in free:
             _add(pyseccomp, rules, pyseccomp.ALLOW, name, checks)
+    _refuse_sockets(pyseccomp, rules, network)
     for name in NOT_HERE:
         if name not in free:
             _add(pyseccomp, rules, pyseccomp.ERRNO(ENOSYS), name)
     for number in NOT_HERE_BY_NUMBER.values():
         rules.add_rule(pyseccomp.ERRNO(ENOSYS), number)
     return _exported(rules)
+
+
+def _refuse_sockets(pyseccomp: Any, rules: Any, network: bool) -> None:
+    """Say of sockets that their kind is not known here, as libraries expect that try one kind after another."""
+    number = pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, "socket")
+    unknown = pyseccomp.ERRNO(errno.EAFNOSUPPORT)
+    if not network:
+        rules.add_rule(unknown, number)
+        return
+    rules.add_rule(unknown, number, pyseccomp.Arg(0, pyseccomp.NE, AF_INET))
+    for kind in OTHER_KINDS:
+        inward = pyseccomp.Arg(0, pyseccomp.MASKED_EQ, INT, AF_INET)
+        rules.add_rule(unknown, number, inward, pyseccomp.Arg(1, pyseccomp.MASKED_EQ, SOCK_KIND, kind))
 
 
 def check() -> None:
