@@ -19,9 +19,9 @@ ATTRIBUTES = ("pk", "sk", "index_pk", "index_sk")
 numbers = count(1)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def moto_clients() -> Iterator[Stores]:
-    """Clients of an AWS that lives in this process; opening them takes most of a second, so modules share them."""
+    """Clients of an AWS that lives in this process; opening them takes most of a second, so all unit tests share them."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "test")
