@@ -6,24 +6,23 @@ revoked here is refused here at once, and elsewhere within `REMEMBERED_S`.
 
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from weakref import WeakKeyDictionary
 
 from core.errors import Forbidden, NotFound, TooManyRequests, Unauthorized
 from core.expiring import Expiring
 from core.ids import now
+from core.key_uses import KeyUses, long_ago
 from core.log import note
 from core.namespaces import find_namespace
-from core.organizations import ApiKey, count_request, key_by_hash, note_use
+from core.organizations import ApiKey, count_request, key_by_hash
 from core.stores import Stores
 from core.stores.records import Records
 from core.tenancy import Principal, Scope
 
 REMEMBERED_S = 5.0
-NOTED_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +37,7 @@ class _Holder:
 class _Memory:
     holders: Expiring[str, _Holder] = field(default_factory=lambda: Expiring(REMEMBERED_S))
     scopes: Expiring[tuple[str, str], Scope] = field(default_factory=lambda: Expiring(REMEMBERED_S))
-    uses: Counter[str] = field(default_factory=Counter)
-    """Of each key, since they were last written down; what a process has not written when it ends is not counted."""
+    uses: KeyUses = field(default_factory=KeyUses)
 
 
 _memories: WeakKeyDictionary[Records, _Memory] = WeakKeyDictionary()
@@ -54,10 +52,17 @@ def authenticate(stores: Stores, authorization_headers: Sequence[str]) -> Princi
     """
     key_hash = hashlib.sha256(_secret(authorization_headers).encode()).hexdigest()
     memory = _memory(stores)
-    holder = memory.holders.get(key_hash) or memory.holders.put(key_hash, _holder(stores, key_hash))
+    holder, key = memory.holders.get(key_hash), None
+    if holder is None:
+        key = _active_key(stores, key_hash)
+        holder = memory.holders.put(key_hash, _holder(key))
     principal = _admitted(memory, holder)
     if holder.per_minute is not None:
         _count(stores, principal, holder.per_minute)
+    if memory.uses.due:
+        memory.uses.write(stores)
+    elif key is not None and long_ago(key):
+        memory.uses.write(stores, [key_hash])
     return principal
 
 
@@ -111,6 +116,11 @@ def scope_remembered(stores: Stores, principal: Principal, identifier: str) -> S
     return _entered(principal, scope, identifier) if scope is not None else None
 
 
+def write_uses(stores: Stores) -> None:
+    """Write down what this process has counted of keys' uses: keys are about to be shown, or the process ends."""
+    _memory(stores).uses.write(stores)
+
+
 def forget_key(stores: Stores, key_hash: str) -> None:
     """Ask the table again for this key: it was changed, rotated or revoked."""
     _memory(stores).holders.forget(lambda holder: holder.key_hash == key_hash)
@@ -128,7 +138,7 @@ def _memory(stores: Stores) -> _Memory:
 def _admitted(memory: _Memory, holder: _Holder) -> Principal:
     if holder.expires_at and holder.expires_at <= now():
         raise Unauthorized("The API key has expired.", "Ask an admin of your organization for a new one.")
-    memory.uses[holder.key_hash] += 1
+    memory.uses.count(holder.key_hash)
     note(org_id=holder.principal.org_id, key_id=holder.principal.key_id)
     return holder.principal
 
@@ -153,14 +163,16 @@ def _secret(headers: Sequence[str]) -> str:
     return secret.strip()
 
 
-def _holder(stores: Stores, key_hash: str) -> _Holder:
+def _active_key(stores: Stores, key_hash: str) -> ApiKey:
     key = key_by_hash(stores, key_hash)
     if key is None or key.status != "active":
         raise Unauthorized("The API key is not valid.", "Use a key that is active, or ask an admin for a new one.")
-    if key.last_used_at is None or datetime.fromisoformat(key.last_used_at) < now() - NOTED_EVERY:
-        note_use(stores, key_hash, _memory(stores).uses.pop(key_hash, 0))
+    return key
+
+
+def _holder(key: ApiKey) -> _Holder:
     expires_at = datetime.fromisoformat(key.expires_at) if key.expires_at else None
-    return _Holder(_principal(key), key_hash, expires_at, key.rate_limit_override)
+    return _Holder(_principal(key), key.key_hash, expires_at, key.rate_limit_override)
 
 
 def _count(stores: Stores, principal: Principal, per_minute: int) -> None:

@@ -2,13 +2,14 @@
 
 import hashlib
 import secrets
+from datetime import datetime
 from typing import Any
 
 from core.errors import AlreadyExists, NotFound, StaleRecord
 from core.ids import new_id, now
 from core.names import check_name
 from core.noun import Noun
-from core.quotas import check_room
+from core.quotas import create_within
 from core.stores import Stores
 from core.stores.records import Body, Entry
 from core.tenancy import Principal
@@ -105,7 +106,6 @@ def create_key(
         QuotaExceeded: the user has as many keys as may be.
     """
     user = get_user(stores, principal, email)
-    check_room(stores, "api_keys", principal.org_key("api_key", email))
     secret = secret or _new_secret()
     key = ApiKey(
         key_id=new_id("key"),
@@ -119,7 +119,8 @@ def create_key(
         **fields,
     )
     try:
-        stores.records.create_all([_entry(key), _named(key)])
+        of_user = lambda kind: principal.org_key(kind, email)  # noqa: E731
+        create_within(stores, "api_keys", of_user, "api_key", [_entry(key), _named(key)])
     except AlreadyExists as error:
         raise AlreadyExists(f"{email} has a key {name!r}.", "Use another name, or rotate that key.") from error
     return key, secret
@@ -215,10 +216,14 @@ def rotate_key(stores: Stores, principal: Principal, email: str, name: str) -> t
     return old, key, secret
 
 
-def note_use(stores: Stores, key_hash: str, uses: int) -> None:
-    """Write down that the key was used now, and so many times since this was last written down."""
-    used = {"last_used_at": now().isoformat()}
-    stores.records.update(f"key#{key_hash}", "key", lambda body: body | used | {"uses": body.get("uses", 0) + uses})
+def note_use(stores: Stores, key_hash: str, uses: int, at: datetime) -> None:
+    """Write down that the key was used so many times more, and when last."""
+
+    def used(body: Body) -> Body:
+        last = max(filter(None, (body.get("last_used_at"), at.isoformat())))
+        return body | {"last_used_at": last, "uses": body.get("uses", 0) + uses}
+
+    stores.records.update(f"key#{key_hash}", "key", used)
 
 
 def count_request(stores: Stores, principal: Principal, minute: int) -> int:

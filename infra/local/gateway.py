@@ -5,17 +5,22 @@ In the cloud API Gateway does this; here both are in one process, and a request 
 
 import asyncio
 import importlib
+import logging
 import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from core.access import write_uses
+from core.errors import StoreUnavailable
 from core.log import configure
 from core.settings import Settings
 from core.stores import Stores
 from infra.local.environment import GATEWAY_PORT
 from infra.local.lifeline import wait_for_start
+
+log = logging.getLogger(__name__)
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -99,7 +104,15 @@ def create_gateway(settings: Settings) -> Gateway:
 
     stores, inspector = Stores.open(settings), HostInspector(settings)
     data = data_app(stores, Vectors.at(settings), settings)
-    return Gateway(control_app(stores, inspector), data, inspector.close)
+
+    def close() -> None:
+        inspector.close()
+        try:
+            write_uses(stores)
+        except StoreUnavailable as error:  # the emulator ended first
+            log.warning("uses of keys were not written", extra={"reason": str(error)})
+
+    return Gateway(control_app(stores, inspector), data, close)
 
 
 def main() -> None:

@@ -77,6 +77,7 @@ def create(stores: StoresOf, caller: Admin, user_email: str, body: CreateKey) ->
 
 @router.get("")
 def list_all(stores: StoresOf, caller: Admin, user_email: str, include_revoked: bool = False) -> Answer:
+    access.write_uses(stores)
     keys = list_keys(stores, caller, user_email, include_revoked=include_revoked)
     return Answer({"results": [shown(key) for key in keys], "total": len(keys)})
 
@@ -87,6 +88,7 @@ def change(stores: StoresOf, caller: Admin, user_email: str, key_name: str, body
     status = fields.pop("status", "active")
     if status == "expired":
         fields["expires_at"] = now().isoformat()
+    access.write_uses(stores)
     key = change_key(stores, caller, user_email, key_name, **fields)
     if status == "revoked":
         key = revoke_key(stores, caller, user_email, key.name)
@@ -103,6 +105,7 @@ def delete(stores: StoresOf, caller: Admin, user_email: str, key_name: str) -> A
 
 @router.post("/{key_name}/rotate")
 def rotate(stores: StoresOf, caller: Admin, user_email: str, key_name: str) -> Answer:
+    access.write_uses(stores)
     old, key, secret = rotate_key(stores, caller, user_email, key_name)
     access.forget_key(stores, old.key_hash)
     return Answer(shown(key) | {"key": secret})

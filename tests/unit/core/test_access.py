@@ -1,14 +1,18 @@
 """Keys and namespaces: what a request may cost, and what is remembered for how long."""
 
+import hashlib
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
-from core import access
+from core import access, key_uses
 from core.access import authenticate, namespace_scope, require
-from core.errors import Forbidden, NotFound, Unauthorized
+from core.errors import Forbidden, NotFound, StoreUnavailable, Unauthorized
 from core.namespaces import create_namespace
-from core.organizations import ADMIN_EMAIL, bootstrap, create_key, revoke_key
+from core.organizations import ADMIN_EMAIL, bootstrap, create_key, key_by_hash, revoke_key
 from core.stores import Stores
 
 
@@ -67,6 +71,70 @@ def test_use_of_a_key_is_noted_but_not_at_every_request(
     authenticate(moto_stores, header)
 
     assert calls == ["get_item"]
+
+
+def test_uses_are_written_within_a_minute_with_the_time_of_the_last(
+    moto_stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = bootstrap(moto_stores)
+    key = lambda: key_by_hash(moto_stores, hashlib.sha256(secret.encode()).hexdigest())  # noqa: E731
+    clock = Mock(
+        wraps=time, time=Mock(side_effect=[1e9, 1e9 + 20, 1e9 + 50, 1e9 + 70]), monotonic=Mock(return_value=0.0)
+    )
+    monkeypatch.setattr(key_uses, "time", clock)
+    for _ in range(3):
+        authenticate(moto_stores, [f"Bearer {secret}"])
+    assert (key().uses, key().last_used_at) == (1, "2001-09-09T01:46:40+00:00")  # the first shows at once
+
+    clock.monotonic.return_value = time.monotonic() + 2 * key_uses.EVERY_S
+    authenticate(moto_stores, [f"Bearer {secret}"])
+
+    assert (key().uses, key().last_used_at) == (4, "2001-09-09T01:47:50+00:00")
+
+
+def test_uses_of_a_key_that_rests_are_written_by_the_requests_of_others(
+    moto_stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = [f"Bearer {bootstrap(moto_stores)}"]
+    _, secret = create_key(moto_stores, authenticate(moto_stores, owner), ADMIN_EMAIL, name="ci")
+    for _ in range(5):
+        authenticate(moto_stores, [f"Bearer {secret}"])
+    monkeypatch.setattr(key_uses, "EVERY_S", 0.0)
+
+    authenticate(moto_stores, owner)
+
+    found = key_by_hash(moto_stores, hashlib.sha256(secret.encode()).hexdigest())
+    assert found is not None and found.uses == 5
+
+
+def test_uses_that_could_not_be_written_are_kept(moto_stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = bootstrap(moto_stores)
+    for _ in range(3):
+        authenticate(moto_stores, [f"Bearer {secret}"])
+    with monkeypatch.context() as patch:
+        patch.setattr(moto_stores.records, "update", Mock(side_effect=StoreUnavailable("gone", "wait")))
+        with pytest.raises(StoreUnavailable):
+            access.write_uses(moto_stores)
+
+    access.write_uses(moto_stores)
+
+    found = key_by_hash(moto_stores, hashlib.sha256(secret.encode()).hexdigest())
+    assert found is not None and found.uses == 3
+
+
+def test_threads_lose_no_use(moto_stores: Stores) -> None:
+    uses = key_uses.KeyUses()
+    written: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(key_uses, "note_use", lambda stores, key, count, at: written.append(count))
+        with ThreadPoolExecutor(8) as pool:
+            for _ in range(8):
+                pool.submit(
+                    lambda: [uses.count("k") or (uses.write(moto_stores) if n % 7 == 0 else None) for n in range(500)]
+                )
+        uses.write(moto_stores)
+
+    assert sum(written) == 4000
 
 
 def test_permission_that_is_lacking_is_named(moto_stores: Stores) -> None:
