@@ -22,7 +22,7 @@ from core.hashing import Hashes, among, hashes, paired
 from core.stores.records import Body
 from core.stores.vectors import DocumentTable
 
-BULK = r"^obj_(?P<source>[0-9a-f]{19})_(?P<row>[0-9a-f]{10})$"
+BULK = r"^obj_(?P<source>[0-9a-f]{19})_(?P<row>[0-9]{10})$"
 """Object ids of a bulk import's rows: the import's id without its `imp_`, then the row's number."""
 
 MANY = re.compile(r"\.(\d+)\Z")
@@ -134,7 +134,7 @@ class _Counting:
     def _add_bulk(self, part: pa.RecordBatch) -> None:
         found = pc.extract_regex(part["object_id"], BULK)
         sources = pc.dictionary_encode(found.field("source"))
-        rows = _from_hex(found.field("row"))
+        rows = pc.cast(found.field("row"), pa.int64()).to_numpy()
         facts = rows, hashes(part[SOURCE_VERSION]), hashes(part["blob_id"]), blobs_of_versions(part[SOURCE_VERSION])
         for code, source in enumerate(sources.dictionary.to_pylist()):
             mine = sources.indices.to_numpy() == code
@@ -161,13 +161,6 @@ def _complete(key: Hashes, blob: Hashes, needed: Rows) -> Rows:
     _, places, counts = np.unique(key[firsts], return_index=True, return_counts=True)
     places = firsts[places]
     return np.asarray(places[counts >= needed[places]])
-
-
-def _from_hex(texts: Any) -> Rows:
-    """The numbers that texts of ten hex digits each spell."""
-    joined = np.frombuffer("".join(texts.to_pylist()).encode(), np.uint8).astype(np.int64).reshape(-1, 10)
-    digits = np.where(joined >= ord("a"), joined - ord("a") + 10, joined - ord("0"))
-    return np.asarray(digits @ (16 ** np.arange(9, -1, -1, dtype=np.int64)))
 
 
 def blobs_of_versions(versions: Any) -> Rows:

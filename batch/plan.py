@@ -5,21 +5,26 @@ object's other blobs, and the object's metadata. Text that lies in S3 is named i
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain
+from itertools import chain, count
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 
-from batch.done import source_version
+from batch.bulk.pieces import parts_of, source_of
+from batch.done import Done, source_version
 from batch.partitions import MAX_BYTES, Extraction, Partition
 from batch.patience import patient
 from batch.rows import ROW_COLUMNS, TEXTS
 from core.document_schema import JSON, RESERVED, SOURCE_VERSION
 from core.ids import document_id
-from core.stores.records import Body, Records, chunks
+from core.imported import find_rows
+from core.imports import import_at, manifest_files
+from core.stores import Stores
+from core.stores.records import Body, chunks
 
 READERS = 8
 KEYS_PER_READ = 100
@@ -28,43 +33,97 @@ Row = dict[str, Any]
 
 
 def plan(
-    records: Records,
+    stores: Stores,
     extraction: Extraction,
     object_ids: Iterable[list[str]],
     schema: pa.Schema,
     limit: Callable[[], int],
+    done: Done | None = None,
 ) -> Generator[Partition, None, None]:
-    """Partitions of at most some 4 MiB; objects that are gone by now give none.
+    """Partitions of at most some 4 MiB, or of named rows of an import; objects that are gone by now give none.
 
     Args:
         limit: how many rows the next partition should have; asked as it begins.
         schema: the collection's columns, which give the properties their types.
+        done: what the collection has finished with, and is left out.
     """
+    indexes = count()
     pending: list[Row] = []
-    size, index, rows = 0, 0, limit()
-    for obj in read_objects(records, extraction, object_ids):
-        for row in rows_of(extraction, obj):
-            pending.append(row)
-            size += len(row["data"] or "") + 256
-            if len(pending) >= rows or size >= MAX_BYTES:
-                yield Partition.of(index, to_table(pending, schema))
-                pending, size, index, rows = [], 0, index + 1, limit()
+    size, rows = 0, limit()
+    for bodies, named in read_objects(stores, extraction, object_ids):
+        for obj in _undone(bodies, done):
+            if "import_id" in obj:
+                yield from _of_import(stores, extraction, obj["object_id"], None, limit, indexes, done)
+                continue
+            for row in rows_of(extraction, obj):
+                pending.append(row)
+                size += len(row["data"] or "") + 256
+                if len(pending) >= rows or size >= MAX_BYTES:
+                    yield Partition.of(next(indexes), to_table(pending, schema))
+                    pending, size, rows = [], 0, limit()
+        for base, numbers in named.items():
+            yield from _of_import(stores, extraction, base, numbers, limit, indexes, done)
     if pending:
-        yield Partition.of(index, to_table(pending, schema))
+        yield Partition.of(next(indexes), to_table(pending, schema))
 
 
-def read_objects(records: Records, extraction: Extraction, object_ids: Iterable[list[str]]) -> Iterator[Body]:
-    """The bodies of the objects, in order, read ahead by a few threads."""
-    pk = extraction.scope.key("object", extraction.bucket_id)
+def read_objects(
+    stores: Stores, extraction: Extraction, object_ids: Iterable[list[str]]
+) -> Iterator[tuple[list[Body], dict[str, list[int]]]]:
+    """The bodies of the objects, and the numbers of imported rows by import, page by page in order.
+
+    An import that is in the batch with all of its rows is one body here. Pages are read ahead by a few threads.
+    """
     pages = chain.from_iterable(chunks(ids, KEYS_PER_READ) for ids in object_ids)
     with ThreadPoolExecutor(READERS, thread_name_prefix="plan") as pool:
-        ahead: deque[Future[list[Any]]] = deque()
+        ahead: deque[Future[tuple[list[Body], dict[str, list[int]]]]] = deque()
         for page in pages:
-            ahead.append(pool.submit(patient(records.get_many), [(pk, object_id) for object_id in page]))
+            ahead.append(pool.submit(patient(_page), stores, extraction, page))
             if len(ahead) > 2 * READERS:
-                yield from (record.body for record in ahead.popleft().result())
+                yield ahead.popleft().result()
         while ahead:
-            yield from (record.body for record in ahead.popleft().result())
+            yield ahead.popleft().result()
+
+
+def _page(stores: Stores, extraction: Extraction, ids: Sequence[str]) -> tuple[list[Body], dict[str, list[int]]]:
+    pk = extraction.scope.key("object", extraction.bucket_id)
+    bodies = [record.body for record in stores.records.get_many([(pk, object_id) for object_id in ids])]
+    named: dict[str, list[int]] = {}
+    if len(bodies) < len(ids):
+        there = {body["object_id"] for body in bodies}
+        rows = find_rows(stores, extraction.scope, extraction.bucket_id, [i for i in ids if i not in there])
+        for found, number in rows.values():
+            named.setdefault(found.base, []).append(number)
+    return bodies, named
+
+
+def _undone(bodies: list[Body], done: Done | None) -> Iterator[Body]:
+    """Those that the collection has not finished with; an import is judged row by row."""
+    if not done:
+        yield from bodies
+        return
+    versions = [None if "import_id" in body else source_version(body) for body in bodies]
+    finished = done.objects([body["object_id"] for body in bodies], versions)
+    yield from (body for body, ended in zip(bodies, finished, strict=True) if not ended)
+
+
+def _of_import(
+    stores: Stores,
+    extraction: Extraction,
+    base: str,
+    numbers: list[int] | None,
+    limit: Callable[[], int],
+    indexes: Iterator[int],
+    done: Done | None,
+) -> Iterator[Partition]:
+    """Partitions of an import's rows, of all or of these; none where it was deleted meanwhile."""
+    found = patient(import_at)(stores, extraction.scope, extraction.bucket_id, base)
+    if found is None:
+        return
+    files = patient(manifest_files)(stores, extraction.scope, found)
+    wanted = None if numbers is None else np.unique(np.asarray(numbers, dtype=np.int64))
+    for part in parts_of(source_of(found), files, limit, wanted, done):
+        yield Partition.named(next(indexes), part)
 
 
 def rows_of(extraction: Extraction, obj: Body) -> Iterator[Row]:

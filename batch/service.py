@@ -16,6 +16,7 @@ from types import FrameType
 
 from distributed import Client
 
+from batch.bulk.importing import finish_import
 from batch.cluster import cluster, scrub_environment, slots
 from batch.packages import tell_packages
 from batch.partitions import Extraction, PluginRef
@@ -163,6 +164,8 @@ class Service:
                 self._engine.vectors.drop(scope, str(job["collection_id"]))
             case "delete_bucket" | "delete_namespace":
                 finish_removal(self._stores, job)
+            case "import":
+                finish_import(self._stores, job)
             case "verify_model":
                 finish_upload(self._stores, job)
             case other:
@@ -250,7 +253,7 @@ class Service:
         sink = Sink(self._stores.records, scope, collection.collection_id, table)
         sizing = Sizing(objects, slots(self._engine.client), self._stores.settings.partition_rows)
         ids = (object_ids if retried is None else retried_ids)(self._stores, scope, batch.batch_id)
-        with closing(plan(self._stores.records, extraction, ids, table.schema, lambda: sizing.rows)) as partitions:
+        with closing(plan(self._stores, extraction, ids, table.schema, lambda: sizing.rows)) as partitions:
             Runner(self._engine.client, check, sizing).run(extraction, partitions, sink, report)
 
     def _extraction(self, scope: Scope, batch: Batch, collection: Collection, objects: int) -> Extraction:

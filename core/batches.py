@@ -7,6 +7,7 @@ from core.buckets import Bucket, find_bucket
 from core.collections import Collection, collections_of_bucket
 from core.errors import AlreadyExists, IllegalTransition, InvalidRequest, NotFound, StoreUnavailable
 from core.ids import now, ordered_id
+from core.imported import count_objects, find_rows
 from core.noun import Noun
 from core.status import TaskStatus
 from core.stores import Stores
@@ -100,7 +101,8 @@ def create_batch(
         _check_exist(stores, scope, bucket, ids)
     parts = _chunks(scope, batch.batch_id, ids)
     stores.records.put_many(parts)  # first: a batch that is seen has all its objects
-    batch = batch.model_copy(update={"object_count": len(ids), "chunks": len(parts)})
+    objects = count_objects(stores, scope, bucket.bucket_id, ids)
+    batch = batch.model_copy(update={"object_count": objects, "chunks": len(parts)})
     stores.records.create(Entry(scope.key("batch", bucket.bucket_id), batch.batch_id, batch.body()))
     return batch
 
@@ -153,11 +155,12 @@ def add_objects(
         most = CHUNK * MAX_ADDED_CHUNKS
         raise InvalidRequest(f"object_ids holds {len(ids)} ids.", f"Add at most {most} at once.", "object_ids")
     added = _append_ids(stores, scope, batch.batch_id, ids)
+    new = count_objects(stores, scope, bucket.bucket_id, [i for entry in added for i in entry.body["object_ids"]])
 
     def grown(current: Batch) -> Batch:
         _check_draft(current)
         return current.changed(
-            object_count=current.object_count + sum(len(e.body["object_ids"]) for e in added),
+            object_count=current.object_count + new,
             chunks=current.chunks + len(added),
         )
 
@@ -471,6 +474,9 @@ def _has_objects(stores: Stores, scope: Scope, bucket: Bucket) -> bool:
 def _check_exist(stores: Stores, scope: Scope, bucket: Bucket, ids: Sequence[str]) -> None:
     found = stores.records.existing(scope.key("object", bucket.bucket_id), ids)
     missing = [i for i in ids if i not in found]
+    if missing:
+        rows = find_rows(stores, scope, bucket.bucket_id, missing)
+        missing = [i for i in missing if i not in rows]
     if missing:
         named = ", ".join(repr(i[:100]) for i in missing[:NAMED_AT_MOST])
         more = f" and {len(missing) - NAMED_AT_MOST} more" if len(missing) > NAMED_AT_MOST else ""

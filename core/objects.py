@@ -15,8 +15,10 @@ from core.bucket_schema import BLOB_TYPES, check_value, known_property, missing_
 from core.buckets import Bucket, count, counts_of
 from core.errors import AlreadyExists, InvalidRequest, NotFound
 from core.ids import ordered_id
+from core.imported import ObjectSource, refuse_row, row_body
+from core.imports import Bulk
 from core.noun import Noun
-from core.paging import Paging, Selection, Source, listed
+from core.paging import Paging, Selection, listed
 from core.quotas import check_count
 from core.stores import Stores
 from core.stores.blobs import BlobRef
@@ -127,15 +129,17 @@ def _check_room(stores: Stores, scope: Scope, bucket: Bucket, adding: int) -> No
     check_count(stores, "objects", counts_of(stores, scope, bucket.bucket_id).objects, adding)
 
 
-def get_object(stores: Stores, scope: Scope, bucket_id: str, object_id: str) -> Object:
-    """The bucket's object of this id.
+def get_object(stores: Stores, scope: Scope, bucket_id: str, object_id: str, bulk: Bulk | None = None) -> Object:
+    """The bucket's object of this id: a record, or an imported row that `bulk` reads.
 
     Raises:
         NotFound: there is none.
     """
     known = 0 < len(object_id) <= 128
     record = stores.records.get(scope.key("object", bucket_id), object_id) if known else None
-    if record is None:
+    if record is None and known and (row := row_body(stores, scope, bucket_id, object_id, bulk)):
+        return Object.model_validate(row)
+    if record is None or "import_id" in record.body:
         raise NotFound(f"There is no object {object_id[:100]!r} in this bucket.", "List its objects to see their ids.")
     return Object.model_validate(record.body)
 
@@ -147,11 +151,12 @@ def objects_of(stores: Stores, scope: Scope, bucket_id: str, ids: Sequence[str])
 
 
 def list_objects(
-    stores: Stores, scope: Scope, bucket: Bucket, paging: Paging, selection: Selection
+    stores: Stores, scope: Scope, bucket: Bucket, paging: Paging, selection: Selection, bulk: Bulk | None = None
 ) -> tuple[list[Body], Body]:
     """One page of the bucket's objects as answers, oldest first, and its pagination."""
+    pk = scope.key("object", bucket.bucket_id)
     return listed(
-        Source(stores.records, scope.key("object", bucket.bucket_id)),
+        ObjectSource(stores.records, pk, stores=stores, scope=scope, bucket_id=bucket.bucket_id, bulk=bulk),
         paging,
         selection,
         lambda record: Object.model_validate(record.body).answer(),
@@ -173,6 +178,7 @@ def change_object(stores: Stores, scope: Scope, bucket: Bucket, object_id: str, 
         if name in unique:
             raise InvalidRequest(f"{name} is part of the bucket's unique key.", "Create a new object instead.", name)
     _check_properties(bucket, properties)
+    refuse_row(stores, scope, bucket.bucket_id, object_id, "changed")
 
     def change(body: Body) -> Body:
         thing = Object.model_validate(body)
@@ -189,6 +195,7 @@ def change_object(stores: Stores, scope: Scope, bucket: Bucket, object_id: str, 
 
 def delete_object(stores: Stores, scope: Scope, bucket: Bucket, object_id: str) -> None:
     """Delete the object, its files, and its hold on the unique key."""
+    refuse_row(stores, scope, bucket.bucket_id, object_id, "deleted")
     thing = get_object(stores, scope, bucket.bucket_id, object_id)
     if not stores.records.delete(scope.key("object", bucket.bucket_id), object_id):
         raise NotFound(f"There is no object {object_id!r} in this bucket.", "It was deleted meanwhile.")

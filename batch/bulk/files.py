@@ -1,13 +1,11 @@
 """Files: S3 objects read by ranges, never another version of them than the import saw."""
 
 import io
-from collections.abc import Callable
+from typing import Any
 
 from core.errors import SourceChanged, StaleRecord
 from core.stores.blobs import BlobRef, Blobs
 from plugin_sdk.errors import PlatformError
-
-Check = Callable[[], None]
 
 
 class RangeFile(io.RawIOBase):
@@ -53,6 +51,11 @@ class RangeFile(io.RawIOBase):
 
     def readall(self) -> bytes:
         return self.read()
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
     def _range(self, start: int, length: int) -> bytes:
         try:

@@ -181,11 +181,15 @@ class Blobs:
 
     def each(self, bucket: str, prefix: str) -> Iterator[BlobRef]:
         """Every file under `prefix`."""
+        return (ref for ref, _ in self.listed(bucket, prefix))
+
+    def listed(self, bucket: str, prefix: str) -> Iterator[tuple[BlobRef, BlobInfo]]:
+        """Every file under `prefix` in order of its key, with size and ETag; its content type is not told."""
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        with talking_to("S3"):
+        with talking_to("S3"), _missing(BlobRef(bucket, prefix)):
             for page in pages:
                 for item in page.get("Contents", ()):
-                    yield BlobRef(bucket, item["Key"])
+                    yield BlobRef(bucket, item["Key"]), BlobInfo(item["Size"], item["ETag"].strip('"'), "")
 
 
 class _missing:

@@ -335,6 +335,15 @@ def cursor_after(record: Record) -> str:
     return _encode_cursor(record, {"pk": "pk", "sk": "sk"})
 
 
+def sort_key_of(cursor: str) -> str:
+    """The sort key behind which a `query` goes on at this cursor.
+
+    Raises:
+        InvalidRequest: it is no cursor of a `query`.
+    """
+    return str(_decode_cursor(cursor, "", {"pk": "pk", "sk": "sk"})["sk"]["S"])
+
+
 def chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     """`items` in runs of at most `size`."""
     for start in range(0, len(items), size):

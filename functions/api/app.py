@@ -18,6 +18,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from core.imports import Bulk
 from core.inspectors import inspector_of
 from core.log import configure
 from core.plugins import Inspector
@@ -31,15 +32,20 @@ from functions.api.openapi import describe
 MOUNTED = (("router", "/v1"), ("scoped", "/v1"), ("scoped", "/v1/namespaces/{namespace_id}"))
 
 
-def create_app(stores: Stores, inspector: Inspector | None = None) -> FastAPI:
-    """The control API over these stores; `inspector` reads manifests, by default the function that settings name."""
+def create_app(stores: Stores, inspector: Inspector | None = None, bulk: Bulk | None = None) -> FastAPI:
+    """The control API over these stores.
+
+    Args:
+        inspector: reads manifests; by default the function that settings name.
+        bulk: reads files of rows; without it imports are jobs, and their rows can't be shown.
+    """
     app = FastAPI(
         title="OpenPeek",
         version="0.81",
         redirect_slashes=False,
         strict_content_type=False,
     )
-    app.state.stores, app.state.inspector = stores, inspector or inspector_of(stores)
+    app.state.stores, app.state.inspector, app.state.bulk = stores, inspector or inspector_of(stores), bulk
     answer_errors(app)
     app.add_middleware(RequestLog, service="api")
     for found in pkgutil.iter_modules(routes.__path__):

@@ -97,6 +97,7 @@ async def living(app: App) -> AsyncIterator[None]:
 
 def create_gateway(settings: Settings) -> Gateway:
     """The whole platform's HTTP surface over these settings."""
+    from batch.bulk.local import LocalBulk
     from batch.inspect import HostInspector
     from batch.serving.app import create_app as data_app
     from core.stores.vectors import Vectors
@@ -112,7 +113,7 @@ def create_gateway(settings: Settings) -> Gateway:
         except StoreUnavailable as error:  # the emulator ended first
             log.warning("uses of keys were not written", extra={"reason": str(error)})
 
-    return Gateway(control_app(stores, inspector), data, close)
+    return Gateway(control_app(stores, inspector, LocalBulk()), data, close)
 
 
 def main() -> None:

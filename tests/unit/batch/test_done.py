@@ -78,10 +78,10 @@ def test_an_object_of_several_blobs_is_done_with_the_last_of_them(table: Documen
 
 def test_rows_of_an_import_are_found_by_number(table: DocumentTable) -> None:
     first, second = "obj_" + "0a" * 9 + "0", "obj_" + "0b" * 9 + "0"
-    write(table, *((f"{first}_{n:010x}", f"b{n}", "e1") for n in (3, 4, 5, 900)), (f"{second}_{1:010x}", "c", "e1"))
-    write(table, (f"{first}_{7:010x}", "b7x", "e2.2"), (f"{first}_{7:010x}", "b7y", "e2.2"))
-    write(table, (f"{first}_{8:010x}", "b8x", "e2.2"))
-    row = {"object_id": f"{first}_{6:010x}", "blob_id": "b6", SOURCE_VERSION: "e1", MADE_BY: MAKER}
+    write(table, *((f"{first}_{n:010}", f"b{n}", "e1") for n in (3, 4, 5, 900)), (f"{second}_{1:010}", "c", "e1"))
+    write(table, (f"{first}_{7:010}", "b7x", "e2.2"), (f"{first}_{7:010}", "b7y", "e2.2"))
+    write(table, (f"{first}_{8:010}", "b8x", "e2.2"))
+    row = {"object_id": f"{first}_{6:010}", "blob_id": "b6", SOURCE_VERSION: "e1", MADE_BY: MAKER}
     table.ledger.add(pa.Table.from_pylist([row], COLUMNS))
 
     done = Done.of(table, EXTRACTION)

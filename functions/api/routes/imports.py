@@ -1,0 +1,90 @@
+"""Routes of imports: files of rows in S3 that become objects of a bucket at once."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, Request
+from pydantic import Field
+
+from core.buckets import find_bucket
+from core.imports import Bulk, Import, ask_import, delete_import, each_import, get_import
+from core.paging import Paging, page_of
+from core.web.bodies import Body
+from core.web.callers import DeleteScope, ReadScope, WriteScope
+from functions.api.deps import Answer, PagingOf, Router, StoresOf
+from functions.api.listing import ListBody
+
+scoped = Router(prefix="/buckets/{bucket_identifier}", tags=["objects"])
+SEARCHED = ("import_id", "url", "status", "error")
+Name = Annotated[str, Field(min_length=1, max_length=512)]
+Columns = dict[Name, Name] | list[Name]
+
+
+async def bulk_of(request: Request) -> Bulk | None:
+    """What reads files of rows for this process, if anything does."""
+    bulk: Bulk | None = request.app.state.bulk
+    return bulk
+
+
+BulkOf = Annotated[Bulk | None, Depends(bulk_of)]
+
+
+class CreateImport(Body):
+    """Which files, and which of their columns fill which properties: by name, or property to column.
+
+    Without any columns each property of the bucket's schema is filled by the column of its name.
+    """
+
+    url: str | None = Field(None, max_length=2083)
+    upload_id: str | None = Field(None, pattern=r"^upl_[a-zA-Z0-9_-]+$")
+    format: Literal["parquet", "jsonl", "csv"] | None = None
+    text_columns: Columns | None = None
+    blob_columns: Columns | None = None
+    metadata_columns: Columns | None = None
+    id_column: Name | None = None
+    delimiter: str | None = None
+
+
+@scoped.post("/objects/import")
+def create(stores: StoresOf, scope: WriteScope, bulk: BulkOf, bucket_identifier: str, body: CreateImport) -> Answer:
+    """Make every row of the files an object; small ones while the request waits, others by a task."""
+    bucket = find_bucket(stores, scope, bucket_identifier)
+    made, task = ask_import(stores, scope, bucket, body.model_dump(exclude_unset=True), bulk)
+    return Answer(shown(made), status_code=200 if task is None else 202)
+
+
+@scoped.get("/imports")
+def list_get(stores: StoresOf, scope: ReadScope, bucket_identifier: str, paging: PagingOf) -> Answer:
+    return _listed(stores, scope, bucket_identifier, ListBody(), paging)
+
+
+@scoped.post("/imports/list")
+def list_post(
+    stores: StoresOf, scope: ReadScope, bucket_identifier: str, paging: PagingOf, body: ListBody | None = None
+) -> Answer:
+    return _listed(stores, scope, bucket_identifier, body or ListBody(), paging)
+
+
+@scoped.get("/imports/{import_id}")
+def get(stores: StoresOf, scope: ReadScope, bucket_identifier: str, import_id: str) -> Answer:
+    bucket = find_bucket(stores, scope, bucket_identifier)
+    return Answer(shown(get_import(stores, scope, bucket.bucket_id, import_id)))
+
+
+@scoped.delete("/imports/{import_id}", status_code=204)
+def delete(stores: StoresOf, scope: DeleteScope, bucket_identifier: str, import_id: str) -> Answer:
+    """Delete the import: its rows are no objects any more; documents stay, and so do files that it only named."""
+    bucket = find_bucket(stores, scope, bucket_identifier)
+    delete_import(stores, scope, get_import(stores, scope, bucket.bucket_id, import_id))
+    return Answer(status_code=204)
+
+
+def shown(found: Import) -> dict[str, Any]:
+    """An import as it is answered."""
+    return found.body() | {"object_count": found.rows}
+
+
+def _listed(stores: Any, scope: Any, bucket_identifier: str, body: ListBody, paging: Paging) -> Answer:
+    bucket = find_bucket(stores, scope, bucket_identifier)
+    found = body.selection.of((shown(i) for i in each_import(stores, scope, bucket.bucket_id)), SEARCHED)
+    page, pagination = page_of(found, body.page(paging))
+    return Answer({"results": page, "pagination": pagination})
