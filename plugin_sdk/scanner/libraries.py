@@ -37,6 +37,7 @@ LIBRARY_DOORS: dict[str, dict[str, str]] = {
         """,
         MEMORY: "foreign_buffer cffi jvm cuda",
         NETWORK: "flight hdfs HadoopFileSystem S3FileSystem",
+        STATE: "lib.signal",
         PICKLE: "deserialize deserialize_from read_serialized PyExtensionType SerializationContext default_serialization_context",
     },
     "torch": {
@@ -51,7 +52,7 @@ LIBRARY_DOORS: dict[str, dict[str, str]] = {
         """,
         FILES: "from_file file_baton",
         PROCESS: "collect_env bottleneck",
-        THREADS: "distributed rpc elastic start_processes",
+        THREADS: "distributed rpc elastic start_processes tunable.mp",
     },
     "transformers": {
         CODE: """
@@ -89,7 +90,7 @@ LIBRARY_DOORS: dict[str, dict[str, str]] = {
         NETWORK: "UnixConnector NamedPipeConnector web web_app web_runner web_server test_utils pytest_plugin worker"
     },
     "pydantic": {
-        CODE: "ImportString PyObject import_string plugin mypy",
+        CODE: "ImportString PyObject import_string import_module plugin mypy",
         PICKLE: "parse_raw_as load_str_bytes load_file",
         FILES: "parse_file parse_file_as",
     },
@@ -100,7 +101,7 @@ LIBRARY_DOORS: dict[str, dict[str, str]] = {
     "ruamel": {PICKLE: "unsafe_load"},
     "joblib": {PICKLE: "load Memory", CODE: "externals"},
     "skops": {},
-    "sklearn": {PICKLE: "externals"},
+    "sklearn": {PICKLE: "externals", CODE: "import_module"},
     "numexpr": {CODE: "evaluate re_evaluate NumExpr"},
     "sympy": {CODE: "sympify parse_expr lambdify S preview autowrap ufuncify"},
     "scipy": {MEMORY: "LowLevelCallable", CODE: "weave"},
@@ -157,6 +158,7 @@ ANY_OBJECT_DOORS = {
     "open_memmap": FILES,
     "from_custom_template": CODE,
     "ctypes": MEMORY,
+    "import_module": CODE,
 }
 """Names of libraries' doors so particular that the object in front of them need not be known."""
 
@@ -220,6 +222,8 @@ OPTIONS: list[tuple[str, str, int | None, set[object], str]] = [
     (r"pydantic\..*", "allow_pickle", None, {False}, ""),
     (r"logging\.basicConfig", "filename", None, {None}, ""),
     (r"(httpx|httpcore)\..*", "uds", None, {None}, ""),
+    (r"ffmpeg(\._\w+)*\.(run|run_async|compile|probe)", "cmd", 1, {"ffmpeg", "ffprobe"}, ""),
+    (r"ffmpeg\..*\(\)\.(run|run_async|compile)", "cmd", 0, {"ffmpeg", "ffprobe"}, ""),
     (r"ffmpeg\..*", "cmd", None, {"ffmpeg", "ffprobe"}, ""),
     (DATA_LOADER, "num_workers", 5, {0}, ""),
     (DATA_LOADER, "multiprocessing_context", 10, {None}, ""),

@@ -201,7 +201,7 @@ STDLIB_ONLY = {
 STDLIB_NOT = {
     "pickle": "load loads Unpickler",
     "marshal": "load loads",
-    "shelve": "open Shelf BsdDbShelf DbfilenameShelf",
+    "shelve": "open Shelf BsdDbShelf DbfilenameShelf Unpickler Pickler",
     "logging": "FileHandler handlers config setLoggerClass setLogRecordFactory setLevelName root",
     "logging.handlers": "*",
     "logging.config": "*",
@@ -221,7 +221,8 @@ STDLIB_NOT = {
     "typing": "io",
     "uuid": "main",
     "zipfile": "PyZipFile main",
-    "tarfile": "main",
+    "tarfile": "main bltn_open",
+    "enum": "bltns",
     "zoneinfo": "reset_tzpath",
     "mimetypes": "init read_mime_types",
     "weakref": "",
@@ -405,6 +406,7 @@ REACHED_FUNCTIONS = {
     "linecache": r"getlines?|os|sys",
     "warnings": r"sys|linecache",
     "logging": r"os|sys|FileHandler|threading",
+    "signal": r"raise_signal|pthread_kill|alarm|setitimer|set_wakeup_fd",
 }
 """What, read from an attribute of a module's name, shows that the attribute is the module: `x.os.system`."""
 

@@ -3,6 +3,7 @@
 from textwrap import dedent
 
 from tests.unit.scanner.principles import PRINCIPLES
+from tests.unit.scanner.spellings import SPELLINGS
 
 BUILTINS_BY_OTHER_NAMES = """
 e = eval; e('1')
@@ -2426,6 +2427,7 @@ FAMILIES = {
     "addresses": ADDRESSES,
     "roundabout": ROUNDABOUT,
     "flows": PLAIN_FLOWS,
+    "spellings": SPELLINGS,
     **PRINCIPLES,
 }
 

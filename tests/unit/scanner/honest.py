@@ -2,6 +2,8 @@
 
 from textwrap import dedent
 
+from tests.unit.scanner.idioms import IDIOMS
+
 CLEAN = r"""
 from __future__ import annotations
 from functools import cached_property, partial, wraps
@@ -732,7 +734,7 @@ scipy.signal.resample(x, 3)
 
 def clean() -> list[str]:
     """Snippets that pass without a remark."""
-    return [dedent(text).strip() for text in CLEAN.split("\n---\n")]
+    return [dedent(text).strip() for texts in (CLEAN, IDIOMS) for text in texts.split("\n---\n")]
 
 
 def warned() -> list[str]:
