@@ -47,7 +47,7 @@ class Canned(Records):
         self._bodies[entry.pk, entry.sk] = record
         return record
 
-    def create_all(self, entries: Any) -> None:
+    def create_all(self, entries: Any, turn: Any = None) -> None:
         for entry in entries:
             self.create(entry)
 

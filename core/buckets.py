@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.bucket_schema import check_schema
-from core.errors import InvalidRequest
+from core.errors import InvalidRequest, QuotaExceeded
 from core.ids import new_id
 from core.named import Named
 from core.noun import Noun
-from core.quotas import check_room
+from core.quotas import limit_of
 from core.stores import Stores
 from core.tenancy import Scope
 
@@ -48,7 +48,6 @@ def create_bucket(stores: Stores, scope: Scope, name: str, **fields: Any) -> Buc
         InvalidRequest: the schema or the unique key can't be used.
     """
     bucket = _checked(Bucket(bucket_id=new_id("bkt"), bucket_name=name, **fields))
-    check_room(stores, "buckets", scope.key("bucket"))
     return BUCKETS.create(stores, scope.key, bucket)
 
 
@@ -94,6 +93,18 @@ def count(stores: Stores, scope: Scope, bucket_id: str, *, objects: int, size_by
     if objects or size_bytes:
         deltas = {"object_count": objects, "total_size_bytes": size_bytes}
         stores.records.add(scope.key("bucket_counts"), bucket_id, deltas)
+
+
+def take_room(stores: Stores, scope: Scope, bucket_id: str, *, objects: int, size_bytes: int) -> None:
+    """Add to what the bucket holds, before it does: so the quota is exact, however many objects come at once.
+
+    Raises:
+        QuotaExceeded: it may not hold so many; nothing was added.
+    """
+    limit = limit_of(stores, "objects")
+    deltas = {"object_count": objects, "total_size_bytes": size_bytes}
+    if not stores.records.add_within(scope.key("bucket_counts"), bucket_id, deltas, "object_count", limit):
+        raise QuotaExceeded("objects", counts_of(stores, scope, bucket_id).objects, limit)
 
 
 def counts_of(stores: Stores, scope: Scope, bucket_id: str) -> Counts:

@@ -13,7 +13,6 @@ from core.ids import new_id
 from core.named import Named
 from core.names import check_name
 from core.noun import Noun
-from core.quotas import check_room
 from core.stores import Stores
 from core.tenancy import Scope
 from plugin_sdk.errors import InvalidParameters
@@ -92,7 +91,6 @@ def create_collection(
         AlreadyExists: the name is taken.
     """
     check_name(name, "collection_name", "col")
-    check_room(stores, "collections", scope.key("collection"))
     buckets = _source_buckets(stores, scope, source)
     found = resolve(stores, scope, str(extractor["feature_extractor_name"]), str(extractor["version"]))
     _check_runs(found)

@@ -18,7 +18,7 @@ from core.errors import AlreadyExists, Expired, IllegalTransition, NotFound, Upl
 from core.ids import long_id, now
 from core.model_files import InvalidModel, check_model
 from core.noun import Noun
-from core.quotas import check_room
+from core.quotas import check_room, create_within
 from core.sharing import holders, refuse_while_held, share
 from core.stores import Stores
 from core.stores.blobs import BlobInfo, BlobRef
@@ -167,7 +167,8 @@ def verify_model(stores: Stores, scope: Scope, upload_id: str) -> Model:
         _note(stores, scope, upload, status="failed", problem=error.problem, fix=error.fix)
         raise
     try:
-        stores.records.create(Entry(scope.key("model"), model.model_id, model.body()))
+        entry = Entry(scope.key("model"), model.model_id, model.body())
+        create_within(stores, "models", scope.key, "model", [entry])
     except AlreadyExists as error:
         winner = find_model(stores, scope, model.model_id)
         if winner is None or winner.upload_id != upload_id:

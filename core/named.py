@@ -9,6 +9,7 @@ from core.errors import AlreadyExists, NotFound
 from core.expiring import Expiring
 from core.names import check_name
 from core.noun import Noun
+from core.quotas import create_within
 from core.stores import Stores
 from core.stores.records import Body, Entry, Record, Records
 
@@ -45,9 +46,11 @@ class Named(Generic[N]):
 
         Raises:
             AlreadyExists: the name is taken.
+            QuotaExceeded: there are as many as may be.
         """
+        entries = [Entry(key(self.kind), self._id(thing), thing.body()), self._claim(key, thing)]
         try:
-            stores.records.create_all([Entry(key(self.kind), self._id(thing), thing.body()), self._claim(key, thing)])
+            create_within(stores, f"{self.kind}s", key, self.kind, entries)
         except AlreadyExists as error:
             raise self._taken(thing) from error
         return thing

@@ -8,7 +8,6 @@ from core.errors import InvalidRequest
 from core.ids import new_id
 from core.named import Named
 from core.noun import Noun
-from core.quotas import check_room
 from core.stores import Stores
 from core.stores.records import Body
 from core.tenancy import Principal
@@ -36,7 +35,6 @@ def create_namespace(stores: Stores, principal: Principal, name: str, **fields: 
         AlreadyExists: the name is taken.
     """
     namespace = NAMESPACES.check(Namespace(namespace_id=new_id("ns"), namespace_name=name, **fields))
-    check_room(stores, "namespaces", principal.org_key("namespace"))
     return NAMESPACES.create(stores, principal.org_key, namespace)
 
 

@@ -1,8 +1,9 @@
 """Object: a record of one or more blobs in a bucket."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ import orjson
 from core.blob_input import Files, blob_of, named_blob
 from core.blobs import Blob as Blob
 from core.bucket_schema import BLOB_TYPES, check_value, known_property, missing_properties, properties_of
-from core.buckets import Bucket, count, counts_of
+from core.buckets import Bucket, count, counts_of, take_room
 from core.errors import AlreadyExists, InvalidRequest, NotFound
 from core.ids import ordered_id
 from core.imported import ObjectSource, refuse_row, row_body
@@ -78,7 +79,6 @@ def create_object(
         InvalidRequest: a property, a blob or a value does not fit the bucket's schema.
         QuotaExceeded: the bucket holds as many objects as it may.
     """
-    _check_room(stores, scope, bucket, 1)
     return _create(stores, scope, bucket, asked, policy)
 
 
@@ -117,12 +117,23 @@ def create_objects(
         return _one_by_one(asked, partial(_create, stores, scope, bucket))
     made, failures = _one_by_one(asked, partial(_made, stores, scope, bucket))
     entries = [_entry(scope, thing) for thing, _ in made]
-    with ThreadPoolExecutor(WRITERS) as pool:
+    objects = [thing for thing, _ in made]
+    with _room(stores, scope, bucket.bucket_id, objects), ThreadPoolExecutor(WRITERS) as pool:
         list(pool.map(partial(_write_files, stores), [files for _, files in made if files.to_write]))
         list(pool.map(stores.records.put_many, chunks(entries, 25)))
-    objects = [thing for thing, _ in made]
-    count(stores, scope, bucket.bucket_id, objects=len(objects), size_bytes=sum(o.size_bytes for o in objects))
     return objects, failures
+
+
+@contextmanager
+def _room(stores: Stores, scope: Scope, bucket_id: str, objects: Sequence[Object]) -> Iterator[None]:
+    """Count the new objects while they are written; what fails gives its room back."""
+    number, size_bytes = len(objects), sum(o.size_bytes for o in objects)
+    take_room(stores, scope, bucket_id, objects=number, size_bytes=size_bytes)
+    try:
+        yield
+    except BaseException:
+        count(stores, scope, bucket_id, objects=-number, size_bytes=-size_bytes)
+        raise
 
 
 def _check_room(stores: Stores, scope: Scope, bucket: Bucket, adding: int) -> None:
@@ -214,18 +225,24 @@ def own_files(stores: Stores, scope: Scope, thing: Object) -> list[BlobRef]:
     return [BlobRef.parse(b.url) for b in thing.blobs if b.url and b.url.startswith(ours)]
 
 
-def insert_once(stores: Stores, scope: Scope, thing: Object, bucket: Bucket | None = None) -> Object:
-    """The object, created unless one of its id, or of its unique key in `bucket`, is there already: then that one."""
+def insert_once(
+    stores: Stores, scope: Scope, thing: Object, bucket: Bucket | None = None, files: Files | None = None
+) -> Object:
+    """The object, created unless one of its id, or of its unique key in `bucket`, is there already: then that one.
+
+    Raises:
+        QuotaExceeded: the bucket holds as many objects as it may.
+    """
     claim = _claim(scope, bucket, thing, False) if bucket else None
     held = [Entry(*claim, {"object_id": thing.object_id})] if claim else []
     try:
-        stores.records.create_all([_entry(scope, thing), *held]) if held else stores.records.create(
-            _entry(scope, thing)
-        )
+        with _room(stores, scope, thing.bucket_id, [thing]):
+            if files:
+                _write_files(stores, files)
+            stores.records.create_all([_entry(scope, thing), *held])
     except AlreadyExists:
         holder = _holder(stores, scope, thing.bucket_id, claim) if claim else None
         return holder or get_object(stores, scope, thing.bucket_id, thing.object_id)
-    count(stores, scope, thing.bucket_id, objects=1, size_bytes=thing.size_bytes)
     return thing
 
 
@@ -339,20 +356,19 @@ def _holder(stores: Stores, scope: Scope, bucket_id: str, claim: tuple[str, str]
 
 
 def _insert(stores: Stores, scope: Scope, thing: Object, files: Files) -> Object:
-    _write_files(stores, files)
-    return insert_once(stores, scope, thing)
+    return insert_once(stores, scope, thing, files=files)
 
 
 def _insert_claimed(
     stores: Stores, scope: Scope, bucket: Bucket, thing: Object, files: Files, claim: tuple[str, str]
 ) -> Object:
-    _write_files(stores, files)
     claimed = Entry(*claim, {"object_id": thing.object_id})
     try:
-        stores.records.create_all([_entry(scope, thing), claimed])
+        with _room(stores, scope, bucket.bucket_id, [thing]):
+            _write_files(stores, files)
+            stores.records.create_all([_entry(scope, thing), claimed])
     except AlreadyExists as error:
         raise AlreadyExists("Another object took this unique key just now.", "Read it, or use 'upsert'.") from error
-    count(stores, scope, bucket.bucket_id, objects=1, size_bytes=thing.size_bytes)
     return thing
 
 

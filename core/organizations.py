@@ -9,7 +9,7 @@ from core.errors import AlreadyExists, NotFound, StaleRecord
 from core.ids import new_id, now
 from core.names import check_name
 from core.noun import Noun
-from core.quotas import check_room
+from core.quotas import create_within
 from core.stores import Stores
 from core.stores.records import Body, Entry
 from core.tenancy import Principal
@@ -106,7 +106,6 @@ def create_key(
         QuotaExceeded: the user has as many keys as may be.
     """
     user = get_user(stores, principal, email)
-    check_room(stores, "api_keys", principal.org_key("api_key", email))
     secret = secret or _new_secret()
     key = ApiKey(
         key_id=new_id("key"),
@@ -120,7 +119,8 @@ def create_key(
         **fields,
     )
     try:
-        stores.records.create_all([_entry(key), _named(key)])
+        of_user = lambda kind: principal.org_key(kind, email)  # noqa: E731
+        create_within(stores, "api_keys", of_user, "api_key", [_entry(key), _named(key)])
     except AlreadyExists as error:
         raise AlreadyExists(f"{email} has a key {name!r}.", "Use another name, or rotate that key.") from error
     return key, secret

@@ -21,7 +21,7 @@ from core.errors import (
 )
 from core.ids import long_id, now
 from core.noun import Noun
-from core.quotas import check_room
+from core.quotas import check_room, create_within
 from core.scans import PluginUpload as PluginUpload
 from core.scans import ScanRecord as ScanRecord
 from core.scans import find_upload, get_scan, scan_upload
@@ -324,7 +324,8 @@ def _rejected(issues: list[Issue]) -> ManifestRejected:
 
 def _publish(stores: Stores, scope: Scope, plugin: Plugin) -> Plugin:
     try:
-        stores.records.create(Entry(scope.key("plugin"), plugin.plugin_id, plugin.body()))
+        entry = Entry(scope.key("plugin"), plugin.plugin_id, plugin.body())
+        create_within(stores, "plugins", scope.key, "plugin", [entry])
     except AlreadyExists as error:
         winner = find_plugin(stores, scope, plugin.name, plugin.version)
         if winner is None or winner.upload_id != plugin.upload_id:

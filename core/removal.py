@@ -35,6 +35,7 @@ OF_NAMESPACE = (
     "bucket_name",
     "bucket_counts",
     "upload_counts",
+    "turns",
 )
 OF_BUCKET = ("object", "object_claim", "upload", "upload_hash", "arrival", "batch", "import")
 OF_BATCH = ("batch_objects", "failed", "batch_log", "retry")

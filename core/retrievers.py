@@ -10,7 +10,6 @@ from core.ids import new_id
 from core.named import Named
 from core.names import check_name
 from core.noun import Noun
-from core.quotas import check_room
 from core.search import Target, targets_of
 from core.stages import normalise
 from core.stores import Stores
@@ -54,7 +53,6 @@ def create_retriever(
         AlreadyExists: the name is taken.
     """
     check_name(name, "retriever_name", "ret")
-    check_room(stores, "retrievers", scope.key("retriever"))
     normal = normalise(stages)
     shared = [_collection(stores, scope, c, f"collection_identifiers[{i}]") for i, c in enumerate(collections)]
     for position, stage in enumerate(normal):

@@ -3,7 +3,7 @@
 from core.errors import AlreadyExists, InvalidRequest, NotFound
 from core.names import check_name
 from core.noun import Noun
-from core.quotas import check_room
+from core.quotas import create_within
 from core.stores import Stores
 from core.stores.records import Entry
 from core.stores.secrets import Sealed
@@ -36,7 +36,6 @@ def create_secret(stores: Stores, principal: Principal, name: str, value: str) -
     )
     if stores.records.get(pk, name):
         raise taken
-    check_room(stores, "secrets", pk)
     secret = Secret(
         secret_name=name,
         sealed=stores.secrets.seal(principal.org_id, name, value),
@@ -44,7 +43,7 @@ def create_secret(stores: Stores, principal: Principal, name: str, value: str) -
         updated_by=principal.user_id,
     )
     try:
-        stores.records.create(Entry(pk, name, secret.body()))
+        create_within(stores, "secrets", principal.org_key, "secret", [Entry(pk, name, secret.body())])
     except AlreadyExists as error:
         raise taken from error
 

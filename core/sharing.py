@@ -2,7 +2,7 @@
 
 from core.errors import AlreadyExists, Conflict, NotFound
 from core.namespaces import Namespace, each_namespace
-from core.quotas import check_room
+from core.quotas import create_within
 from core.stores import Stores
 from core.stores.records import Body, Entry
 from core.tenancy import Principal, Scope
@@ -17,10 +17,10 @@ def share(stores: Stores, principal: Principal, scope: Scope, kind: str, id_: st
         QuotaExceeded: the namespace has as many as it may.
     """
     pk = scope.key(kind)
-    if stores.records.get(pk, id_) is None:
-        check_room(stores, f"{kind}s", pk)
     try:
-        stores.records.create(Entry(pk, id_, body))
+        if stores.records.get(pk, id_) is not None:
+            raise AlreadyExists(f"{id_} exists.", "Change it.")
+        create_within(stores, f"{kind}s", scope.key, kind, [Entry(pk, id_, body)])
     except AlreadyExists as error:
         record = stores.records.update(pk, id_, lambda held: body if held.get("shared") else None)
         if record is None or not record.body.get("shared"):

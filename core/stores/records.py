@@ -43,6 +43,15 @@ class Record(Entry):
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """A counter item as it was read: who writes with it writes next, and nobody else did since."""
+
+    pk: str
+    sk: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Records in key order, and where to go on; None at the end."""
 
@@ -108,20 +117,25 @@ class Records:
             raise
         return Record(entry.pk, entry.sk, entry.body, entry.index, entry.expires_at)
 
-    def create_all(self, entries: Sequence[Entry]) -> None:
-        """Write up to 100 records that must not exist: all or none.
+    def create_all(self, entries: Sequence[Entry], turn: Turn | None = None) -> None:
+        """Write up to 99 records that must not exist: all or none, and none when `turn` is not the next any more.
 
         Raises:
             AlreadyExists: one of them does; its `problem` begins with that record's sort key.
+            StaleRecord: someone else took the turn.
         """
-        puts = [{"Put": {"TableName": self._table, "Item": _item(e, 1), **_absent()}} for e in entries]
+        writes: list[Any] = [{"Put": {"TableName": self._table, "Item": _item(e, 1), **_absent()}} for e in entries]
+        if turn is not None:
+            writes.append({"Update": {"TableName": self._table, **_taking(turn)}})
         try:
             with talking_to("DynamoDB"):
-                self._client.transact_write_items(TransactItems=puts)
+                self._client.transact_write_items(TransactItems=writes)
         except ClientError as error:
             if error_code(error) != "TransactionCanceledException":
                 raise
             reasons = error.response.get("CancellationReasons", [])
+            if turn is not None and (len(reasons) <= len(entries) or reasons[-1].get("Code") not in (None, "None")):
+                raise StaleRecord(f"{turn.sk} is taken by someone else.", "Try again.") from error
             taken = [e.sk for e, r in zip(entries, reasons, strict=False) if r.get("Code") == "ConditionalCheckFailed"]
             raise AlreadyExists(f"{(taken or ['A record'])[0]} exists.", "Use another name.") from error
 
@@ -272,6 +286,34 @@ class Records:
             )
         return _numbers(answer["Attributes"])
 
+    def add_within(self, pk: str, sk: str, deltas: Mapping[str, int], name: str, limit: int) -> bool:
+        """`add`, unless that took the number `name` over `limit`; whether it was added."""
+        left = limit - deltas[name]
+        if left < 0:
+            return False
+        names = {f"#{i}": n for i, n in enumerate(deltas)}
+        values = {f":{i}": {"N": str(d)} for i, d in enumerate(deltas.values())}
+        bounded = next(alias for alias, n in names.items() if n == name)
+        try:
+            with talking_to("DynamoDB"):
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=_key(pk, sk),
+                    UpdateExpression="ADD " + ", ".join(f"#{i} :{i}" for i in range(len(deltas))),
+                    ConditionExpression=f"attribute_not_exists({bounded}) OR {bounded} <= :left",
+                    ExpressionAttributeNames=names,
+                    ExpressionAttributeValues=values | {":left": {"N": str(left)}},
+                )
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
+    def next_turn(self, pk: str, sk: str) -> Turn:
+        """The turn that is the next one now."""
+        return Turn(pk, sk, self.counters(pk, sk).get("turns", 0))
+
     def counters(self, pk: str, sk: str) -> dict[str, int]:
         """A counter item's numbers; empty before the first `add`."""
         with talking_to("DynamoDB"):
@@ -348,6 +390,16 @@ def chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     """`items` in runs of at most `size`."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+def _taking(turn: Turn) -> dict[str, Any]:
+    return {
+        "Key": _key(turn.pk, turn.sk),
+        "UpdateExpression": "ADD turns :one",
+        "ConditionExpression": "turns = :number" if turn.number else "attribute_not_exists(turns)",
+        "ExpressionAttributeValues": {":one": {"N": "1"}}
+        | ({":number": {"N": str(turn.number)}} if turn.number else {}),
+    }
 
 
 def _absent() -> dict[str, Any]:

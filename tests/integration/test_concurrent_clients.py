@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -17,6 +18,7 @@ import botocore.auth
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from core.arrivals import register_file
 from core.errors import StaleRecord
@@ -50,9 +52,14 @@ class Api:
 
 
 @pytest.fixture(scope="module")
-def api(module_stores: Stores) -> Iterator[Api]:
-    """The control API behind a socket, over the emulator."""
-    app = create_app(module_stores)
+def app(module_stores: Stores) -> FastAPI:
+    """The control API over the emulator."""
+    return create_app(module_stores)
+
+
+@pytest.fixture(scope="module")
+def api(app: FastAPI, module_stores: Stores) -> Iterator[Api]:
+    """The control API behind a socket."""
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
     _, key = create_organization(module_stores, "acme", "admin@localhost")
     with socket.socket() as listener:
@@ -154,6 +161,37 @@ def test_pages_hold_what_stays_once_while_others_come_and_go(api: Api, bucket: s
 
     assert len(seen) == len(set(seen))
     assert stays <= set(seen)
+
+
+LIMIT = 5
+STAGE = {"stage_name": "s", "config": {"stage_id": "attribute_filter", "parameters": {}}}
+QUOTAS: dict[str, tuple[str, str, Any]] = {
+    "buckets": ("/v1/buckets", "bucket_name", {}),
+    "objects": ("/v1/buckets/{bucket}/objects", "key_prefix", OBJECT),
+    "retrievers": ("/v1/retrievers", "retriever_name", {"stages": [STAGE], "collection_identifiers": []}),
+    "namespaces": ("/v1/namespaces", "namespace_name", {}),
+}
+
+
+@pytest.mark.parametrize("quota", QUOTAS)
+def test_quota_is_exact_when_many_create_at_once(
+    api: Api, app: FastAPI, bucket: str, module_stores: Stores, quota: str
+) -> None:
+    path, name, body = QUOTAS[quota]
+    api.ok("POST", "/v1/namespaces", {"namespace_name": f"full-{quota}"})
+    inside = {"X-Namespace": f"full-{quota}"}
+    namespaces = api.ok("POST", "/v1/namespaces/list?limit=1000")["total_count"]
+    held = api.call("POST", "/v1/buckets", {"bucket_name": "docs", "bucket_schema": SCHEMA}, **inside).json()
+    path = path.format(bucket=held["bucket_id"])
+    used = {"buckets": 1, "namespaces": namespaces}.get(quota, 0)
+    limits = module_stores.settings.model_copy(update={f"max_{quota}": used + LIMIT})
+    app.state.stores = replace(module_stores, settings=limits)
+
+    answers = at_once(lambda n: api.call("POST", path, body | {name: f"thing-{n}"}, **inside), range(24))
+    app.state.stores = module_stores
+
+    assert sorted(a.status_code for a in answers) == [200] * LIMIT + [403] * (24 - LIMIT), [a.text for a in answers]
+    assert {a.json()["error"]["details"]["code"] for a in answers if a.status_code == 403} == {"quota_exceeded"}
 
 
 def presigned(api: Api, bucket: str, **asked: Any) -> Any:
