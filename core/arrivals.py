@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from core.batches import Batch, trigger_bucket
+from core.batches import Batch
 from core.buckets import Bucket, find_bucket
 from core.collections import collections_of_bucket
 from core.confirmations import confirm_upload
@@ -21,6 +21,7 @@ from core.stores import Stores
 from core.stores.blobs import BlobRef
 from core.stores.records import Entry
 from core.tenancy import Scope
+from core.triggers import trigger_bucket
 from core.uploads import Upload, file_of, note_upload
 from plugin_sdk.errors import PlatformError
 

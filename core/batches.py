@@ -1,9 +1,10 @@
 """Batch: objects of one bucket, submitted for feature extraction together."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
-from core.buckets import Bucket, find_bucket
+from core.buckets import Bucket
 from core.collections import Collection, collections_of_bucket
 from core.errors import AlreadyExists, IllegalTransition, InvalidRequest, NotFound, StoreUnavailable
 from core.ids import now, ordered_id
@@ -48,6 +49,8 @@ class Batch(Noun):
     """A batch as stored. Its object ids lie beside it in chunks of 1,000, since a record holds 400 KB at most.
 
     `collection_ids` restricts it to these collections; None means all that the bucket feeds when it is submitted.
+    `full` says that its objects are processed even where their documents are up to date. `filters` narrows the rows of
+    imports among its objects.
     """
 
     batch_id: str
@@ -63,6 +66,9 @@ class Batch(Noun):
     metadata: dict[str, Any] = {}
     tier_tasks: list[dict[str, Any]] = []
     retrying: bool = False
+    full: bool = False
+    submitted_at: datetime | None = None
+    filters: dict[str, Any] | None = None
     requeued: int = 0
 
     def to(self, status: TaskStatus) -> "Batch":
@@ -89,13 +95,16 @@ def create_batch(
     *,
     collection_ids: list[str] | None = None,
     checked: bool = False,
+    filters: dict[str, Any] | None = None,
 ) -> Batch:
     """A DRAFT batch of these objects; `checked` says that they are known to exist.
 
     Raises:
         InvalidRequest: one of them does not exist.
     """
-    batch = Batch(batch_id=ordered_id("btch"), bucket_id=bucket.bucket_id, collection_ids=collection_ids)
+    batch = Batch(
+        batch_id=ordered_id("btch"), bucket_id=bucket.bucket_id, collection_ids=collection_ids, filters=filters
+    )
     ids = list(dict.fromkeys(object_ids))
     if not checked:
         _check_exist(stores, scope, bucket, ids)
@@ -190,8 +199,13 @@ def delete_batch(stores: Stores, scope: Scope, batch: Batch) -> None:
     _forget(stores, scope, "batch_objects", batch.batch_id)
 
 
-def submit_batch(stores: Stores, scope: Scope, bucket_id: str, batch_id: str) -> tuple[Batch, Task]:
+def submit_batch(
+    stores: Stores, scope: Scope, bucket_id: str, batch_id: str, *, full: bool | None = None
+) -> tuple[Batch, Task]:
     """Queue the batch: PENDING, with a task that tells how it goes. One that has ended is run once more.
+
+    The first time all of its objects are processed; later on, only those whose documents are not up to date. `full`
+    says which of the two is wanted.
 
     Raises:
         InvalidRequest: it has no objects, or no collection takes them.
@@ -207,7 +221,8 @@ def submit_batch(stores: Stores, scope: Scope, bucket_id: str, batch_id: str) ->
         for kind in ("failed", "batch_log", "retry"):
             _forget(stores, scope, kind, batch_id)
 
-    return _submit(stores, scope, batch, forget)
+    full = batch.status is TaskStatus.DRAFT if full is None else full
+    return _submit(stores, scope, batch, forget, full=full)
 
 
 def resubmit(
@@ -224,60 +239,6 @@ def resubmit(
         raise IllegalTransition(f"The batch {batch.batch_id} was never submitted.", "Submit it.")
     check()
     return _submit(stores, scope, batch, prepare, retrying=True)
-
-
-def trigger_bucket(
-    stores: Stores,
-    scope: Scope,
-    bucket: Bucket,
-    *,
-    collection_ids: list[str] | None = None,
-    ids: Sequence[str] | None = None,
-) -> tuple[Batch, Task]:
-    """A batch of all objects of the bucket, or of `ids`, submitted.
-
-    Raises:
-        InvalidRequest: the bucket is empty, or no collection takes its objects.
-    """
-    _fed_by(stores, scope, bucket.bucket_id, collection_ids)
-    found = ids if ids is not None else list(stores.records.sort_keys(scope.key("object", bucket.bucket_id)))
-    if not found:
-        raise InvalidRequest(
-            f"The bucket {bucket.bucket_name!r} has no objects.",
-            "Upload objects, then trigger it again.",
-            "bucket_identifier",
-        )
-    batch = create_batch(stores, scope, bucket, found, collection_ids=collection_ids, checked=ids is None)
-    return submit_batch(stores, scope, bucket.bucket_id, batch.batch_id)
-
-
-def trigger_collection(
-    stores: Stores, scope: Scope, collection: Collection, include_buckets: Sequence[str] | None = None
-) -> list[tuple[Batch, Task]]:
-    """A batch for each of the collection's buckets that has objects, for this collection alone.
-
-    Raises:
-        IllegalTransition: the collection is disabled.
-        InvalidRequest: a bucket is not among its sources, or all of them are empty.
-    """
-    if not collection.enabled:
-        raise IllegalTransition(
-            f"The collection {collection.collection_name!r} is disabled.", 'PATCH it with {"enabled": true} first.'
-        )
-    sources = [find_bucket(stores, scope, b) for b in collection.bucket_ids]
-    for position, identifier in enumerate(include_buckets or ()):
-        if not any(identifier in (b.bucket_id, b.bucket_name) for b in sources):
-            raise InvalidRequest(
-                f"{identifier!r} is no source of the collection {collection.collection_name!r}.",
-                f"Its buckets are {', '.join(b.bucket_id for b in sources)}.",
-                f"include_buckets[{position}]",
-            )
-    wanted = [b for b in sources if not include_buckets or {b.bucket_id, b.bucket_name} & set(include_buckets)]
-    filled = [b for b in wanted if _has_objects(stores, scope, b)]
-    if not filled:
-        names = ", ".join(b.bucket_name for b in wanted)
-        raise InvalidRequest(f"There are no objects in {names}.", "Upload objects, then trigger again.", "source")
-    return [trigger_bucket(stores, scope, b, collection_ids=[collection.collection_id]) for b in filled]
 
 
 def cancel_batch(stores: Stores, scope: Scope, bucket_id: str, batch_id: str) -> Task:
@@ -376,13 +337,19 @@ def _update(stores: Stores, scope: Scope, bucket_id: str, batch_id: str, change:
 
 
 def _submit(
-    stores: Stores, scope: Scope, batch: Batch, prepare: Callable[[], None], *, retrying: bool = False
+    stores: Stores,
+    scope: Scope,
+    batch: Batch,
+    prepare: Callable[[], None],
+    *,
+    retrying: bool = False,
+    full: bool = False,
 ) -> tuple[Batch, Task]:
     bucket_id, batch_id = batch.bucket_id, batch.batch_id
-    collections = _fed_by(stores, scope, bucket_id, batch.collection_ids)
+    collections = fed_by(stores, scope, bucket_id, batch.collection_ids)
     task = create_task(stores, scope, TASK_TYPE, [{"bucket_id": bucket_id, "batch_id": batch_id}])
     try:
-        batch = _pend(stores, scope, batch, task, collections, retrying)
+        batch = _pend(stores, scope, batch, task, collections, retrying, full)
     except IllegalTransition:
         update_task(stores, scope.org_id, task.task_id, status=TaskStatus.CANCELED, error="Submitted twice at once.")
         raise
@@ -397,7 +364,13 @@ def _submit(
 
 
 def _pend(
-    stores: Stores, scope: Scope, batch: Batch, task: Task, collections: Sequence[Collection], retrying: bool
+    stores: Stores,
+    scope: Scope,
+    batch: Batch,
+    task: Task,
+    collections: Sequence[Collection],
+    retrying: bool,
+    full: bool,
 ) -> Batch:
     written = sum(tier.get("documents_written") or 0 for tier in batch.tier_tasks) if retrying else None
     tier = {
@@ -413,7 +386,14 @@ def _pend(
         if current.status in WAITING_OR_RUNNING:
             raise _running(current)
         return current.to(TaskStatus.PENDING).changed(
-            task_id=task.task_id, tier_tasks=[tier], error=None, error_summary=None, requeued=0, retrying=retrying
+            task_id=task.task_id,
+            tier_tasks=[tier],
+            error=None,
+            error_summary=None,
+            requeued=0,
+            retrying=retrying,
+            full=full,
+            submitted_at=now(),
         )
 
     return _update(stores, scope, batch.bucket_id, batch.batch_id, pending)
@@ -441,7 +421,7 @@ def _tier_change(tier: Body, status: TaskStatus) -> Body:
     return change
 
 
-def _fed_by(stores: Stores, scope: Scope, bucket_id: str, wanted: Sequence[str] | None) -> list[Collection]:
+def fed_by(stores: Stores, scope: Scope, bucket_id: str, wanted: Sequence[str] | None) -> list[Collection]:
     """The collections that a batch of this bucket fills.
 
     Raises:
@@ -465,10 +445,6 @@ def _fed_by(stores: Stores, scope: Scope, bucket_id: str, wanted: Sequence[str] 
             "bucket_identifier",
         )
     return fed
-
-
-def _has_objects(stores: Stores, scope: Scope, bucket: Bucket) -> bool:
-    return bool(stores.records.query(scope.key("object", bucket.bucket_id), limit=1).records)
 
 
 def _check_exist(stores: Stores, scope: Scope, bucket: Bucket, ids: Sequence[str]) -> None:

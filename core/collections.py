@@ -94,14 +94,14 @@ def create_collection(
     buckets = _source_buckets(stores, scope, source)
     found = resolve(stores, scope, str(extractor["feature_extractor_name"]), str(extractor["version"]))
     _check_runs(found)
-    config, warnings = _configured(found, extractor, buckets)
+    config, warnings = configured(found, extractor, buckets)
     collection = Collection(
         collection_id=new_id("col"),
         collection_name=name,
         description=description,
         source=dict(source) | {"type": "bucket", "bucket_ids": [b.bucket_id for b in buckets]},
         input_schema=input_schema or _union(b.bucket_schema for b in buckets),
-        output_schema=_output_schema(found, config, buckets),
+        output_schema=output_schema_of(found, config, buckets),
         feature_extractor=config,
         vector_indexes=vector_indexes(found.manifest),
         enabled=enabled,
@@ -207,9 +207,10 @@ def _check_runs(extractor: Extractor) -> None:
         )
 
 
-def _configured(
+def configured(
     extractor: Extractor, given: Mapping[str, Any], buckets: Sequence[Bucket]
 ) -> tuple[ExtractorConfig, list[str]]:
+    """The extractor as a collection keeps it, its parameters complete and valid, and what its author should know."""
     wanted, warnings = _wanted_params(extractor, given)
     try:
         params = extractor.manifest.validate_params(wanted)
@@ -286,7 +287,8 @@ def _check_mappings(extractor: Extractor, mappings: Mapping[str, str], buckets: 
             )
 
 
-def _output_schema(extractor: Extractor, config: ExtractorConfig, buckets: Sequence[Bucket]) -> dict[str, Any]:
+def output_schema_of(extractor: Extractor, config: ExtractorConfig, buckets: Sequence[Bucket]) -> dict[str, Any]:
+    """The fields that its documents have."""
     source = _union(b.bucket_schema for b in buckets)["properties"]
     made = bucket_schema_of(extractor.manifest.output_schema)["properties"]
     if extractor.plugin is None or config.include_all_source_fields:

@@ -19,7 +19,6 @@ from core.batches import (
     logs,
     object_ids,
     submit_batch,
-    trigger_bucket,
 )
 from core.buckets import Bucket, find_bucket
 from core.collections import find_collection
@@ -28,6 +27,7 @@ from core.retries import retry_batch
 from core.status import TaskStatus
 from core.stores import Stores
 from core.tenancy import Scope
+from core.triggers import trigger_bucket
 from core.web.bodies import Body, OpenBody
 from core.web.callers import DeleteScope, ReadScope, WriteScope
 from functions.api.deps import Answer, Router, StoresOf
@@ -76,6 +76,7 @@ class Submit(Body):
     """SubmitBatchRequest."""
 
     include_processing_history: bool = True
+    full: bool | None = None
 
 
 class Retry(Body):
@@ -91,6 +92,8 @@ class Trigger(OpenBody):
 
     collection_ids: list[str] | None = None
     object_ids: list[str] | None = None
+    filters: dict[str, Any] | None = None
+    full: bool = False
 
 
 @scoped.post("")
@@ -113,11 +116,21 @@ def list_post(stores: StoresOf, scope: ReadScope, bucket_identifier: str, body: 
 
 
 @scoped.post("/trigger")
-def trigger(stores: StoresOf, scope: WriteScope, bucket_identifier: str, body: Trigger | None = None) -> Answer:
+def trigger(
+    stores: StoresOf, scope: WriteScope, bucket_identifier: str, body: Trigger | None = None, full: bool = False
+) -> Answer:
     body = body or Trigger()
     bucket = find_bucket(stores, scope, bucket_identifier)
     wanted = [collection_id(stores, scope, c, i) for i, c in enumerate(body.collection_ids or ())] or None
-    batch, _ = trigger_bucket(stores, scope, bucket, collection_ids=wanted, ids=body.object_ids or None)
+    batch, _ = trigger_bucket(
+        stores,
+        scope,
+        bucket,
+        collection_ids=wanted,
+        ids=body.object_ids or None,
+        full=body.full or full,
+        filters=body.filters,
+    )
     return Answer(whole(stores, scope, batch))
 
 
@@ -156,10 +169,16 @@ def add(
 
 @scoped.post("/{batch_id}/submit")
 def submit(
-    stores: StoresOf, scope: WriteScope, bucket_identifier: str, batch_id: str, body: Submit | None = None
+    stores: StoresOf,
+    scope: WriteScope,
+    bucket_identifier: str,
+    batch_id: str,
+    body: Submit | None = None,
+    full: bool | None = None,
 ) -> Answer:
     bucket = find_bucket(stores, scope, bucket_identifier)
-    _, task = submit_batch(stores, scope, bucket.bucket_id, batch_id)
+    wanted = body.full if body and body.full is not None else full
+    _, task = submit_batch(stores, scope, bucket.bucket_id, batch_id, full=wanted)
     return Answer(task.answer())
 
 
@@ -266,7 +285,7 @@ def shown(batch: Batch, ids: list[str] | None) -> dict[str, Any]:
     running = batch.status in (TaskStatus.PENDING, TaskStatus.PROCESSING)
     tiers = [tier["collection_ids"] for tier in batch.tier_tasks] or None
     return (
-        batch.model_dump(mode="json", exclude={"chunks", "retrying"})
+        batch.model_dump(mode="json", exclude={"chunks", "retrying", "full", "submitted_at", "filters"})
         | ({"object_ids": ids} if ids is not None else {})
         | {"current_tier": 0 if running else None, "total_tiers": 1, "dag_tiers": tiers}
     )

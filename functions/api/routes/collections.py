@@ -4,7 +4,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from core.batches import trigger_collection
 from core.collections import (
     Collection,
     change_collection,
@@ -15,9 +14,11 @@ from core.collections import (
     list_collections,
 )
 from core.errors import InvalidRequest
+from core.migration import is_moved, move_collection
 from core.paging import page_of
 from core.stores import Stores
 from core.tenancy import Scope
+from core.triggers import backfill, trigger_collection
 from core.web.bodies import Body
 from core.web.callers import DeleteScope, ReadScope, WriteScope
 from functions.api.deps import Answer, PagingOf, Router, StoresOf, either, given
@@ -59,6 +60,13 @@ class Extractor(Body):
     include_all_source_fields: bool = False
 
 
+class ExtractorPatch(Extractor):
+    """What of a collection's extractor changes; the rest stays."""
+
+    feature_extractor_name: str | None = None  # type: ignore[assignment]
+    version: str | None = None  # type: ignore[assignment]
+
+
 class Source(Body):
     """SourceConfig."""
 
@@ -86,12 +94,13 @@ class CreateCollection(Body):
 
 
 class ChangeCollection(Body):
-    """CollectionPatch; the source and the extractor of a collection stay what they are."""
+    """CollectionPatch; the source of a collection stays what it is, its extractor may move to another version."""
 
     collection_name: Name | None = None
     description: str | None = None
     enabled: bool | None = None
     metadata: dict[str, Any] | None = None
+    feature_extractor: ExtractorPatch | None = None
 
 
 class Trigger(Body):
@@ -100,6 +109,8 @@ class Trigger(Body):
     include_buckets: list[str] | None = None
     include_collections: list[str] | None = None
     source_filters: dict[str, Any] | None = None
+    filters: dict[str, Any] | None = None
+    full: bool = False
 
 
 @scoped.post("")
@@ -136,8 +147,18 @@ def get(stores: StoresOf, scope: ReadScope, collection_identifier: str) -> Answe
 @scoped.patch("/{collection_identifier}")
 def change(stores: StoresOf, scope: WriteScope, collection_identifier: str, body: ChangeCollection) -> Answer:
     collection = find_collection(stores, scope, collection_identifier)
-    changed = change_collection(stores, scope, collection, **given(body))
-    return Answer(counted(stores, scope, shown(changed))[0])
+    fields = given(body, without=["feature_extractor"])
+    changed = collection
+    notes: dict[str, Any] = {}
+    if body.feature_extractor is not None:
+        changed, warnings = move_collection(stores, scope, collection, given(body.feature_extractor))
+        notes = {"warnings": warnings} if warnings else {}
+    if fields or body.feature_extractor is None:
+        changed = change_collection(stores, scope, changed, **fields)
+    if is_moved(collection, changed):
+        started = backfill(stores, scope, changed)
+        notes |= {"backfill": [{"batch_id": b.batch_id, "task_id": t.task_id} for b, t in started]}
+    return Answer(counted(stores, scope, shown(changed))[0] | notes)
 
 
 @scoped.delete("/{collection_identifier}")
@@ -148,15 +169,31 @@ def delete(stores: StoresOf, scope: DeleteScope, collection_identifier: str) -> 
 
 
 @scoped.post("/{collection_identifier}/trigger")
-def trigger(stores: StoresOf, scope: WriteScope, collection_identifier: str, body: Trigger | None = None) -> Answer:
+def trigger(
+    stores: StoresOf,
+    scope: WriteScope,
+    collection_identifier: str,
+    body: Trigger | None = None,
+    full: bool = False,
+) -> Answer:
     body = body or Trigger()
-    for field in ("include_collections", "source_filters"):
-        if getattr(body, field):
-            raise InvalidRequest(
-                f"{field} can't be applied: a collection takes all objects of its buckets.", "Leave it out.", field
-            )
+    if body.include_collections:
+        raise InvalidRequest(
+            "include_collections can't be applied: a collection is made from buckets.",
+            "Leave it out, or name buckets in include_buckets.",
+            "include_collections",
+        )
+    if body.source_filters and body.filters:
+        raise InvalidRequest("The body has source_filters and filters.", "Send one of them.", "source_filters")
     collection = find_collection(stores, scope, collection_identifier)
-    submitted = trigger_collection(stores, scope, collection, body.include_buckets)
+    submitted = trigger_collection(
+        stores,
+        scope,
+        collection,
+        body.include_buckets,
+        full=body.full or full,
+        filters=body.source_filters or body.filters,
+    )
     batches, tasks = zip(*submitted, strict=True)
     objects = sum(b.object_count for b in batches)
     return Answer(

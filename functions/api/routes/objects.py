@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-from core.batches import trigger_bucket
 from core.buckets import Bucket, find_bucket
 from core.errors import InvalidRequest
 from core.objects import (
@@ -19,6 +18,7 @@ from core.objects import (
 from core.stores import Stores
 from core.stores.blobs import BlobRef
 from core.tenancy import Scope
+from core.triggers import trigger_bucket
 from core.web.bodies import Body, OpenBody
 from core.web.callers import DeleteScope, ReadScope, WriteScope
 from functions.api.deps import Answer, PagingOf, Router, StoresOf

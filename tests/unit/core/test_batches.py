@@ -15,8 +15,6 @@ from core.batches import (
     object_ids,
     set_status,
     submit_batch,
-    trigger_bucket,
-    trigger_collection,
 )
 from core.buckets import create_bucket
 from core.collections import change_collection, create_collection
@@ -25,6 +23,7 @@ from core.status import TaskStatus
 from core.stores.records import Entry
 from core.tasks import get_task
 from core.tenancy import Scope
+from core.triggers import trigger_bucket, trigger_collection
 from tests.unit.core.samples import SCOPE, published
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from core import upkeep, uploads
 from core.arrivals import WINDOWS, register_file
-from core.batches import ACTIVE, get_batch, set_status, trigger_bucket
+from core.batches import ACTIVE, get_batch, set_status
 from core.buckets import counts_of, create_bucket
 from core.collections import create_collection
 from core.errors import NotFound
@@ -14,6 +14,7 @@ from core.objects import create_object
 from core.paging import Paging, Selection
 from core.status import TaskStatus
 from core.tasks import get_task
+from core.triggers import trigger_bucket
 from core.upkeep import expire_uploads, requeue_lost_batches, resume_windows, tidy
 from core.uploads import DEADLINES, create_uploads, file_of, get_upload, list_uploads
 from functions.janitor import handler as module
