@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from plugin_sdk.errors import PlatformError
-from plugin_sdk.host.masking import Masks
+from plugin_sdk.host.connection import Connection, HostEnded
+from plugin_sdk.host.lent import Lender
 from plugin_sdk.host.protocol import Frame, Op, ProtocolError
 from plugin_sdk.host.transport import share_bytes
 
@@ -40,6 +41,7 @@ class Handed:
     assets: int = 0
     models: int = 0
     secrets: int = 0
+    programs: int = 0
     refused: int = 0
 
 
@@ -59,9 +61,10 @@ class Refusal(PlatformError):
 class Answerer:
     """Answers one host's questions; whatever it sends is hostile input."""
 
-    def __init__(self, broker: Broker, name: str, masks: Masks) -> None:
+    def __init__(self, broker: Broker, name: str, connection: Connection, lender: Lender) -> None:
         self.handed = Handed()
-        self._broker, self._name, self._masks = broker, name, masks
+        self._broker, self._name = broker, name
+        self._connection, self._lender, self._masks = connection, lender, connection.masks
         self._answers: dict[int, Callable[[str], Answer]] = {
             Op.ASSET: self._asset,
             Op.MODEL: self._model,
@@ -70,32 +73,37 @@ class Answerer:
 
     def takes(self, op: int) -> bool:
         """Whether frames of this kind are questions."""
-        return op in self._answers
+        return op in self._answers or op == Op.PROGRAM
 
     @contextlib.contextmanager
-    def answered(self, frame: Frame) -> Iterator[Answer]:
+    def answered(self, frame: Frame, deadline: float) -> Iterator[Answer]:
         """The answer to a question; its descriptor is closed at the end.
 
         Raises:
             ProtocolError: the question has no form that an honest host's has.
         """
         about = frame.decoded()
-        if not isinstance(about, str):
+        if frame.op == Op.PROGRAM:
+            answer = self._answer(lambda: self._program(about, deadline), "a program")
+        elif isinstance(about, str):
+            answer = self._answer(lambda: self._answers[frame.op](about), about)
+        else:
             raise ProtocolError("a question is no text")
-        answer = self._answer(frame.op, about)
         try:
             yield answer
         finally:
             if answer.fd is not None:
                 os.close(answer.fd)
 
-    def _answer(self, op: int, about: str) -> Answer:
+    def _answer(self, give: Callable[[], Answer], about: str) -> Answer:
         try:
-            return self._answers[op](about)
+            return give()
+        except (ProtocolError, HostEnded):
+            raise
         except PlatformError as error:
             problem, fix = error.problem, error.fix
         except Exception as error:
-            log.warning("a plugin's question failed", exc_info=True, extra={"plugin": self._name, "asked": int(op)})
+            log.warning("a plugin's question failed", exc_info=True, extra={"plugin": self._name})
             problem, fix = f"{about[:200]}: {type(error).__name__}: {error}", "Try again."
         self.handed.refused += 1
         return Answer({"error": [problem[:MAX_SHOWN], fix[:MAX_SHOWN]]})
@@ -116,6 +124,36 @@ class Answerer:
         self._masks.add(value)
         self.handed.secrets += 1
         return Answer({"error": None, "value": value})
+
+    def _program(self, about: Any, deadline: float) -> Answer:
+        """One turn of a run; a descriptor is taken from the host only while one is under way."""
+        fd = self._connection.take_descriptor()
+        try:
+            return self._turn(about, deadline, fd)
+        finally:
+            if fd is not None:
+                os.close(fd)
+            if self._lender.takes_files:
+                self._connection.expect_descriptor()
+
+    def _turn(self, about: Any, deadline: float, fd: int | None) -> Answer:
+        match about:
+            case ["begin", str(program), list(arguments)] if all(isinstance(a, str) for a in arguments):
+                told = self._lender.begin(program, arguments)
+                self.handed.programs += 1
+            case ["put", int(number), str(name)] if fd is not None:
+                told = {}
+                self._lender.put(number, name, fd)
+            case ["run"]:
+                told = self._lender.run(deadline, self._connection.handle)
+            case ["take", int(number)]:
+                return Answer({"error": None}, self._lender.take(number))
+            case ["end"]:
+                told = {}
+                self._lender.close()
+            case _:
+                raise ProtocolError("a program's turn has another form than it should")
+        return Answer({"error": None, **told})
 
 
 def _given(source: Callable[[str], Any] | None, problem: str) -> Callable[[str], Any]:

@@ -2,12 +2,15 @@
 
 import os
 import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from plugin_sdk.host.protocol import Op
-from plugin_sdk.host.transport import Channel, mapped
+from plugin_sdk.host.transport import Channel, ConnectionLost, mapped
 
 MAX_QUESTION = 2_000
+Conversation = Callable[..., tuple[dict[str, Any], int]]
 
 _channel: Channel | None = None
 _in_call = threading.Event()
@@ -93,6 +96,32 @@ def secret(name: str) -> str:
     """
     value: str = _asked(Op.SECRET, str(name))[0]["value"]
     return value
+
+
+@contextmanager
+def conversation() -> Iterator[Conversation]:
+    """Several questions in a row, with no other between them.
+
+    Raises:
+        RuntimeError: no call is under way.
+    """
+    with _asking:
+        if _channel is None or not _in_call.is_set():
+            raise RuntimeError("this can be asked for while a batch or a request is processed, and only then")
+        yield _turn
+
+
+def _turn(op: Op, value: Any, fds: Sequence[int] = (), *, takes: bool = False) -> tuple[dict[str, Any], int]:
+    """One question and its answer; -1 where no descriptor is taken."""
+    assert _channel is not None
+    _channel.send(op, value, fds)
+    frame = _channel.receive()
+    if frame is None:
+        raise ConnectionLost("the worker is gone")
+    answer = frame.decoded()
+    if answer["error"] is not None:
+        raise NotGiven(*answer["error"])
+    return answer, _channel.take_fd() if takes else -1
 
 
 def _asked(op: Op, about: str, with_file: str = "") -> tuple[dict[str, Any], int | None]:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from plugin_sdk.building import Pipeline
 from plugin_sdk.errors import PlatformError, PluginRaised
 from plugin_sdk.extractor_request import ExtractorRequest
-from plugin_sdk.host import brokered
+from plugin_sdk.host import brokered, program_process
 from plugin_sdk.host.answers import plain
 from plugin_sdk.host.board import SIZE as BOARD_SIZE
 from plugin_sdk.host.board import Writer
@@ -35,6 +35,8 @@ MAX_TEXT = 64 << 10
 
 def run(walls: Walls, plan: Plan, descriptors: Descriptors) -> NoReturn:
     """Be the host of this plan's plugin; never returns."""
+    if plan.program:
+        program_process.run(walls, plan, descriptors)
     code, folder = BROKEN, Path(plan.folder)
     try:
         control, board, folder = walls.apply(plan, descriptors)

@@ -71,8 +71,8 @@ class Connection:
         self._poll.register(control.fileno(), select.POLLIN)
         self._poll.register(log, select.POLLIN)
         self._log_open = True
-        self._listener: socket.socket | None = None
-        self._takes_listener = False
+        self._descriptor: int | None = None
+        self._takes_descriptor = False
         self._closing = threading.Lock()
         self._closed = False
 
@@ -81,15 +81,15 @@ class Connection:
         """Readable once the process has ended, where the system has such."""
         return self._handle
 
-    def expect_listener(self) -> None:
-        """Take one descriptor with what comes next; only while nothing of the plugin has run."""
-        self._takes_listener = True
+    def expect_descriptor(self) -> None:
+        """Take one descriptor with what comes next."""
+        self._takes_descriptor = True
 
-    def take_listener(self) -> socket.socket | None:
-        """The listener that came, if one did; from now on no descriptor is taken any more."""
-        self._takes_listener = False
-        listener, self._listener = self._listener, None
-        return listener
+    def take_descriptor(self) -> int | None:
+        """The descriptor that came, if one did, now the caller's; from now on none is taken any more."""
+        self._takes_descriptor = False
+        found, self._descriptor = self._descriptor, None
+        return found
 
     def send(self, frame: bytes, fds: Sequence[int] = (), *, deadline: float) -> None:
         """Send one encoded frame; what the host prints meanwhile is kept.
@@ -156,9 +156,7 @@ class Connection:
             self._closed = True
             self._log_open = False
             self._control.close()
-            if self._listener is not None:
-                self._listener.close()
-            for fd in (self._log, self._handle):
+            for fd in (self._log, self._handle, self._descriptor):
                 if fd is not None:
                     os.close(fd)
 
@@ -177,7 +175,7 @@ class Connection:
     def _read_control(self) -> None:
         """Descriptors that a host might send along are never received, but for the one that is expected."""
         try:
-            data = self._receive_with_listener() if self._takes_listener else self._control.recv(CHUNK)
+            data = self._receive_with_descriptor() if self._takes_descriptor else self._control.recv(CHUNK)
         except BlockingIOError:
             return
         except ConnectionResetError as error:
@@ -186,11 +184,11 @@ class Connection:
             raise HostEnded
         self._frames.extend(self._reader.feed(data))
 
-    def _receive_with_listener(self) -> bytes:
+    def _receive_with_descriptor(self) -> bytes:
         data, fds = receive_some(self._control)
         for fd in fds:
-            if self._listener is None:
-                self._listener = socket.socket(fileno=fd)
+            if self._descriptor is None:
+                self._descriptor = fd
             else:
                 os.close(fd)
         return data

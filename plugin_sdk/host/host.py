@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from plugin_sdk.host.board import Reader
 from plugin_sdk.host.broker import Answerer, Broker, Handed
 from plugin_sdk.host.connection import Connection, HostEnded, HostSilent
 from plugin_sdk.host.flight import Flight, OnProgress
+from plugin_sdk.host.lent import Lender
 from plugin_sdk.host.masking import Masks
 from plugin_sdk.host.network import NetworkPolicy
 from plugin_sdk.host.protocol import Frame, Op, ProtocolError, encode
@@ -42,6 +44,11 @@ OUTPUT_BYTES = 16 << 20
 class Keeper(Protocol):
     """What a host needs of its zygote."""
 
+    @property
+    def programs(self) -> dict[str, str]: ...
+
+    def start_program(self, path: str) -> tuple[Connection, Path]: ...
+
     def exit_of(self, number: int) -> tuple[int | None, int]: ...
 
     def forget(self, host: "PluginHost") -> None: ...
@@ -65,7 +72,8 @@ class PluginHost:
         self.steps: list[StepInfo] | None = None
         self._keeper, self._connection, self._scratch = keeper, connection, scratch
         self._settings, self._masks = settings, connection.masks
-        self._questions = Answerer(broker, name, self._masks)
+        self._lender = Lender(keeper.programs, keeper.start_program, keeper.exit_of)
+        self._questions = Answerer(broker, name, connection, self._lender)
         self._manifest: Manifest | None = None
         self._calling = threading.RLock()
         self._ended: HostFailed | None = None
@@ -125,15 +133,16 @@ class PluginHost:
 
     def _open_proxy(self, network: NetworkPolicy, flight: Flight) -> None:
         """Answer at the listener that the host hands over before it has read a byte of its plugin."""
-        self._connection.expect_listener()
+        self._connection.expect_descriptor()
         told = self._until(Op.LISTENING, flight).decoded()
         flight.open = True
-        listener = self._connection.take_listener()
+        listener = self._connection.take_descriptor()
         if listener is None:
             log.warning("plugin '%s' runs without network: %s", self.name, told.get("error"))
             return
         lines = self._connection.log
-        self._proxy = Proxy(listener, network, lambda line: lines.add(f"{line}\n".encode()), self._connection.handle)
+        accepting = socket.socket(fileno=listener)
+        self._proxy = Proxy(accepting, network, lambda line: lines.add(f"{line}\n".encode()), self._connection.handle)
 
     def inspect(self) -> Manifest:
         """What manifest.py declares; no other file of the plugin is loaded, unless manifest.py imports it.
@@ -342,8 +351,9 @@ class PluginHost:
 
     def _answer(self, question: Frame, flight: Flight) -> None:
         began = time.monotonic()
-        with self._questions.answered(question) as (told, fd):
-            flight.pause(time.monotonic() - began)
+        with self._questions.answered(question, flight.deadline) as (told, fd):
+            if question.op != Op.PROGRAM:  # what a plugin has done elsewhere is done in its own time
+                flight.pause(time.monotonic() - began)
             self._connection.send(encode(Op.ANSWER, told), [] if fd is None else [fd], deadline=flight.deadline)
 
     def _fail(self, reason: str, flight: Flight) -> HostFailed:
@@ -362,6 +372,7 @@ class PluginHost:
         self._ended = failure_of(reason, self.name, self._settings, flight, self.log)
         if self._proxy is not None:
             self._proxy.close()
+        self._lender.close()
         self._connection.close()
         self._board.close()
         if self._out is not None:

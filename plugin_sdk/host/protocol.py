@@ -44,6 +44,7 @@ class Op(IntEnum):
     LISTENING = 74
     MODEL = 75
     SECRET = 76
+    PROGRAM = 77
 
 
 FROM_ZYGOTE: dict[int, int] = {Op.WARM: 16 * KIB, Op.FORKED: KIB, Op.ENDED: KIB}
@@ -54,7 +55,7 @@ TO_HOST = dict.fromkeys(range(256), (1 << 32) - 1)
 def from_host(max_reply: int) -> dict[int, int]:
     """Most bytes of each kind of frame that a host may send; `max_reply` bounds its answers."""
     small = {Op.READY: KIB, Op.WRITTEN: KIB, Op.REALTIME: KIB, Op.LISTENING: KIB}
-    small |= {Op.ASSET: 8 * KIB, Op.MODEL: 8 * KIB, Op.SECRET: 8 * KIB}
+    small |= {Op.ASSET: 8 * KIB, Op.MODEL: 8 * KIB, Op.SECRET: 8 * KIB, Op.PROGRAM: 512 * KIB}
     large = {Op.MANIFEST: 4 * MIB, Op.PIPELINE: MIB, Op.RAISED: MIB, Op.RESULT: 64 * MIB}
     answers = {Op.PREDICTION: max_reply, Op.PREDICTIONS: max_reply}
     return {int(op): cap for op, cap in (small | large | answers).items()}

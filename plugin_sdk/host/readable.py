@@ -87,9 +87,9 @@ class Tree:
         return None
 
 
-def readable(model_cache: Path | None, gpu: bool) -> Tree:
+def readable(model_cache: Path | None, gpu: bool, programs: Iterable[str] = ()) -> Tree:
     """Everything that hosts may read, whatever their plugin."""
-    paths = [*_installation(), *LIBRARIES, *SHARED, *FACTS]
+    paths = [*_installation(), *LIBRARIES, *SHARED, *FACTS, *programs]
     if gpu:
         paths += GPU_FACTS
     base = Tree.of(paths)

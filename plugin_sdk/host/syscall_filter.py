@@ -140,7 +140,7 @@ NETWORK: list[tuple[str, tuple[Check, ...]]] = [
 OTHER_KINDS = tuple(kind for kind in range(SOCK_KIND + 1) if kind != SOCK_STREAM)
 
 
-def build(*, private_files: bool, gpu: bool = False, network: bool = False) -> bytes:
+def build(*, private_files: bool, gpu: bool = False, network: bool = False, programs: bool = False) -> bytes:
     """The filter as the kernel takes it.
 
     Args:
@@ -148,6 +148,7 @@ def build(*, private_files: bool, gpu: bool = False, network: bool = False) -> b
             modes and times, which Landlock does not cover, do nothing and say that they did.
         gpu: the host has a GPU.
         network: the host has a proxy, in a network namespace of its own.
+        programs: it may become another program; which one, Landlock says.
 
     Raises:
         ImportError, RuntimeError: pyseccomp, or the libseccomp below it, is not installed.
@@ -159,7 +160,7 @@ def build(*, private_files: bool, gpu: bool = False, network: bool = False) -> b
     rules.set_attr(pyseccomp.Attr.ACT_BADARCH, pyseccomp.KILL_PROCESS)
     with contextlib.suppress(OSError):  # a libseccomp before 2.5 gives a longer program
         rules.set_attr(pyseccomp.Attr.CTL_OPTIMIZE, BINARY_TREE)
-    free = {*ALWAYS, *(GPU_ALWAYS if gpu else ())}
+    free = {*ALWAYS, *(GPU_ALWAYS if gpu else ()), *(("execve",) if programs else ())}
     for name in sorted(free):
         _add(pyseccomp, rules, pyseccomp.ALLOW, name)
     for name in ATTRIBUTES.split():

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from plugin_sdk.host import (
+    borrowed,
     identity,
     kernel,
     landlock,
@@ -27,6 +28,7 @@ from plugin_sdk.host import (
     way_out,
 )
 from plugin_sdk.host.missing import LANDLOCK, NAMESPACES, SECCOMP, UID
+from plugin_sdk.host.programs import interpreter
 
 
 class Missing(Exception):
@@ -48,6 +50,7 @@ class Site:
         without: walls that are missing and whose absence was accepted.
         network: hosts get a way out, to a proxy of the worker's; needs namespaces.
         ca_file: certificate authorities that hosts trust.
+        programs: paths of what hosts may borrow.
     """
 
     place: str
@@ -56,6 +59,7 @@ class Site:
     without: Sequence[str] = ()
     network: bool = False
     ca_file: str | None = None
+    programs: Sequence[str] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; `Site(**values)` reads them back."""
@@ -64,7 +68,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one host may have; plain values, so that it crosses to the zygote."""
+    """What one host may have; plain values, so that it crosses to the zygote. `program`: it is to become that."""
 
     folder: str
     name: str
@@ -72,6 +76,7 @@ class Plan:
     memory_mb: int
     scratch_mb: int
     env: Mapping[str, str]
+    program: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; `Plan(**values)` reads them back."""
@@ -127,7 +132,8 @@ class Walls:
         """
         self._site, self._as_user = site, as_user
         reasons = _missing_of(site, number)
-        self._tree = readable.readable(Path(site.model_cache) if site.model_cache else None, site.gpu)
+        cache = Path(site.model_cache) if site.model_cache else None
+        self._tree = readable.readable(cache, site.gpu, site.programs)
         self._devices = readable.devices(site.gpu)
         self._root = Path(site.place, "root")
         self._pids = self._build_root(reasons)
@@ -137,8 +143,9 @@ class Walls:
         self._first_uid = identity.first_uid(number) if own_users else None
         private = NAMESPACES not in site.without
         self._network = site.network and private
-        self._filter = b""
+        self._filter = self._program_filter = b""
         if SECCOMP not in site.without:
+            self._program_filter = syscall_filter.build(private_files=private, programs=True) if site.programs else b""
             self._filter = syscall_filter.build(private_files=private, gpu=site.gpu, network=self._network)
         self._port: int | None = None
         self._slot, self._free, self._of = 0, list[int](), dict[int, int]()
@@ -188,7 +195,7 @@ class Walls:
             identity.become(uid, gid)
         self._furnish(folder, uid, gid)
         surroundings.surround({**plan.env, **self._network_variables()}, str(scratch))
-        self._restrict(folder, scratch)
+        self._restrict(folder, scratch, plan.program)
         return Confined(surroundings.CONTROL_FD, surroundings.BOARD_FD, folder)
 
     def _user(self) -> tuple[int, int]:
@@ -220,7 +227,7 @@ class Walls:
         """Into the host's own file system; its plugin and scratch there."""
         if self._pids:
             namespaces.leave_for_host()
-            if self._network:
+            if self._network and not plan.program:
                 self._port = way_out.open_way_out(surroundings.CONTROL_FD)
             private_root.enter(self._root, Path(plan.folder), plan.scratch_mb, uid, gid)
             return Path(private_root.PLUGIN), Path(private_root.SCRATCH)
@@ -234,13 +241,15 @@ class Walls:
             return private_root.furnish(uid, gid)
         return identity.check_readable([*self._tree.places, folder]) if self._first_uid is not None else None
 
-    def _restrict(self, folder: Path, scratch: Path) -> None:
+    def _restrict(self, folder: Path, scratch: Path, program: str) -> None:
         """The last walls: behind them nothing can be opened that they do not name."""
         if LANDLOCK not in self._site.without:
-            landlock.restrict(self._rules(folder, scratch), self._port)
-        if self._filter:
-            process_notice.install()
-            syscall_filter.load(self._filter)
+            landlock.restrict([*self._rules(folder, scratch), *_leave_to_run(program)], self._port)
+        if program:
+            return syscall_filter.load(self._program_filter) if self._program_filter else None
+        process_notice.install()
+        borrowed.install()
+        return syscall_filter.load(self._filter) if self._filter else None
 
     def _rules(self, folder: Path, scratch: Path) -> list[landlock.Rule]:
         seen = [Path("/")] if self._pids else [*self._tree.places, folder]
@@ -248,6 +257,12 @@ class Walls:
         rules = [landlock.Rule(path, landlock.READ) for path in seen]
         rules += [landlock.Rule(path, rights) for path in self._devices]
         return [*rules, landlock.Rule(scratch, landlock.WRITE)]
+
+
+def _leave_to_run(program: str) -> list[landlock.Rule]:
+    """Rules for the one program, and for the loader that the kernel starts for it."""
+    files = [program, interpreter(program)] if program else []
+    return [landlock.Rule(file, landlock.READ | landlock.EXECUTE) for file in files if file]
 
 
 def _missing_of(site: Site, number: int) -> dict[str, str]:

@@ -20,7 +20,8 @@ from plugin_sdk.host import board as boards
 from plugin_sdk.host.broker import Broker
 from plugin_sdk.host.connection import Connection
 from plugin_sdk.host.host import PluginHost
-from plugin_sdk.host.missing import NAMESPACES, check_accepted
+from plugin_sdk.host.missing import LANDLOCK, NAMESPACES, check_accepted
+from plugin_sdk.host.programs import find_programs
 from plugin_sdk.host.protocol import FROM_ZYGOTE, Op, ProtocolError
 from plugin_sdk.host.settings import HostSettings
 from plugin_sdk.host.transport import Channel, ConnectionLost, mapped, shared_file
@@ -51,6 +52,8 @@ class Zygote:
         self._lock = threading.RLock()
         self._hosts: set[PluginHost] = set()
         self._scratch = ""
+        self.programs = find_programs() if sys.platform == "linux" else {}
+        """What hosts may borrow: name -> path."""
         self.missing: tuple[str, ...] = ()
         """Walls that this machine lacks and whose absence was accepted."""
 
@@ -95,6 +98,21 @@ class Zygote:
             self._hosts.add(host)
         host.wait_ready(self.settings.network if self._has_network() else None)
         return host
+
+    def start_program(self, path: str) -> tuple[Connection, Path]:
+        """A process behind the walls that waits to become one of the programs, and what to delete after it.
+
+        Raises:
+            HostFailed: it did not come up.
+        """
+        with self._lock:
+            self._ensure()
+            scratch = Path(tempfile.mkdtemp(dir=self._scratch))
+        nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            return self._fork(self._plan(scratch, Path(path).name, scratch, path), nothing), scratch
+        finally:
+            os.close(nothing)
 
     def exit_of(self, number: int) -> tuple[int | None, int]:
         """How an ended host, by its zygote's number for it, ended: exit code (negative: a signal; None: not known), most memory in KiB."""
@@ -141,6 +159,8 @@ class Zygote:
             if self._launch(tuple(missing)):
                 raise self._did_not_start()
         self.missing = tuple(missing)
+        if LANDLOCK in missing:  # nothing else says which program a process may become
+            self.programs = {}
 
     def _launch(self, without: tuple[str, ...]) -> dict[str, str]:
         """Start the process; the walls that it misses, with why, and then it is gone again."""
@@ -245,6 +265,7 @@ class Zygote:
             gpu=gpu,
             without=without,
             network=network is not None,
+            programs=tuple(self.programs.values()),
             ca_file=str(ca_file.resolve()) if ca_file else None,
         )
 
@@ -252,7 +273,7 @@ class Zygote:
         """Whether hosts hand over a listener; without network namespaces there is no network."""
         return self.settings.network is not None and NAMESPACES not in self.missing
 
-    def _plan(self, folder: Path, name: str, scratch: Path) -> Plan:
+    def _plan(self, folder: Path, name: str, scratch: Path, program: str = "") -> Plan:
         return Plan(
             folder=str(folder.resolve()),
             name=name,
@@ -260,6 +281,7 @@ class Zygote:
             memory_mb=self.settings.memory_mb,
             scratch_mb=self.settings.scratch_mb,
             env=environment(self.settings),
+            program=program,
         )
 
 

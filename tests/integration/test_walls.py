@@ -295,7 +295,7 @@ def test_no_process_can_be_started_and_the_log_says_so(host):
         """
         import subprocess
         attempts = {
-            "run": lambda: subprocess.run(["ffmpeg", "-version"]),
+            "run": lambda: subprocess.run(["sox", "--version"]),
             "shell": lambda: subprocess.run("id", shell=True),
             "fork": os.fork,
             "spawn": lambda: os.posix_spawn("/usr/bin/id", ["id"], {}),
@@ -311,7 +311,7 @@ def test_no_process_can_be_started_and_the_log_says_so(host):
     assert found.pop("system") is True
     assert found.pop("vfork") == -1
     assert set(found.values()) <= {"EPERM", "ENOENT"}
-    assert "Processes are not allowed in a plugin host: 'ffmpeg' was not started." in host.log
+    assert "Processes are not allowed in a plugin host: 'sox' was not started." in host.log
     assert "open_asset" in host.log
 
 
@@ -654,7 +654,7 @@ def test_hosts_end_with_their_zygote_whoever_kills_it(plugin):
         (inside,) = psutil.Process(zygote.pid).children()
         inside.kill()
 
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while any(psutil.pid_exists(host.pid) for host in hosts) and time.monotonic() < deadline:
             time.sleep(0.02)
         assert not any(psutil.pid_exists(host.pid) for host in hosts)
