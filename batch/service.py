@@ -18,6 +18,7 @@ from distributed import Client
 
 from batch.bulk.importing import finish_import
 from batch.cluster import cluster, scrub_environment, slots
+from batch.hosts import host_settings
 from batch.packages import tell_packages
 from batch.partitions import Extraction, PluginRef
 from batch.patience import patient
@@ -316,6 +317,7 @@ def main() -> None:
     logs.configure()
     scrub_environment()
     settings = Settings()
+    host_settings(settings)  # what can't be used is told now, not at the first batch
     stores, vectors = Stores.open(settings), Vectors.at(settings)
     stopping = threading.Event()
     current: list[Service] = []

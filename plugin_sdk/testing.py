@@ -47,12 +47,10 @@ def check_plugin(
         settings: the host's limits; left out, those of the environment.
         on_check: told of each check as it is done.
 
-    Raises:
-        BadSetting: the environment names a limit that can't be used.
     """
-    limits = settings or local_host_settings()
     run = _Run(folder.resolve(), sample, on_check)
     with run.timed("total_s"), run.stops():
+        limits = settings or run.limits()
         run.check("layout", lambda: _layout(run.folder))
         run.check("scan", lambda: _scan(run.folder) if scan else "Left out.")
         with Zygote(limits) as zygote:
@@ -91,6 +89,14 @@ class _Run:
         self._manifest: Manifest | None = None
         self._rows: list[Record] = []
 
+    def limits(self) -> HostSettings:
+        """The host's limits by the environment; a setting that can't be used is a check that failed."""
+        try:
+            return local_host_settings()
+        except PlatformError as error:
+            self._note("settings", error)
+        raise _Stopped
+
     def check(self, name: str, look: Callable[[], str]) -> None:
         """Do one check and note what it found; one that failed ends the run."""
         with self.timed(f"{name}_s"):
@@ -108,7 +114,7 @@ class _Run:
             yield
         except _Stopped:
             failed = self.report.checks[-1].name
-            missed = CHECKS[CHECKS.index(failed) + 1 :]
+            missed = CHECKS[CHECKS.index(failed) + 1 :] if failed in CHECKS else CHECKS
             for name in missed:
                 self._add(Check(name, False, f"Not reached: {failed} failed."))
         except PlatformError as error:  # the host did not come up

@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from batch.hosts import host_settings
 from batch.serving import document_routes, inference_routes, search_routes
 from batch.serving.documents import Documents
 from batch.serving.embedding import Embedder, QueryHosts
@@ -33,6 +34,7 @@ class ServingApp:
     """The ASGI app, and the node that it starts and stops with its lifespan."""
 
     def __init__(self, stores: Stores, vectors: Vectors, settings: Settings) -> None:
+        host_settings(settings)  # what can't be used is told now, not at the first deployment
         self.hosts = PluginHosts(stores, settings)
         self.node = Node(stores, self.hosts.starter, replicas=settings.replicas)
         self.queries = QueryHosts(self.hosts.open_pipeline)

@@ -1,5 +1,6 @@
 """`up`, `down` and `status` of the platform on this machine."""
 
+import os
 import subprocess
 import sys
 import time
@@ -14,7 +15,10 @@ from infra.local.ports import require_free
 from infra.local.services import answers
 from infra.local.state import READY, PlatformState
 from plugin_sdk.errors import PlatformError
+from plugin_sdk.host.missing import accepted
+from plugin_sdk.host.network import NetworkPolicy
 
+ALLOW_MISSING = "OPENPEEK_HOST_ALLOW_MISSING"
 SERVICES = ("emulator", "gateway", "batch")
 UP_S = 90.0
 DOWN_S = 40.0
@@ -105,6 +109,8 @@ def _asked(state: PlatformState, services: dict[str, str]) -> dict[str, str]:
 def _begin(
     home: Home, before: PlatformState | None, gateway_port: int, emulator_port: int
 ) -> "subprocess.Popen[bytes]":
+    NetworkPolicy.from_environment(os.environ)
+    accepted(os.environ.get(ALLOW_MISSING, ""), ALLOW_MISSING)
     if before is not None:  # its supervisor was killed: its services end by themselves, or here
         before.kill_leftovers()
         home.state_file.unlink(missing_ok=True)

@@ -386,3 +386,20 @@ def test_help_has_examples_and_is_quick(tmp_path):
         [sys.executable, "-X", "importtime", "-m", "plugin_sdk.cli.app", "--help"], capture_output=True, text=True
     ).stderr
     assert not [m for m in ("pandas", "pyarrow", "numpy", "torch") if f" {m}\n" in loaded]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MIXPEEK_HOST_TIMEOUT_S", "soon"),
+        ("MIXPEEK_NETWORK_ALLOW", "example.com"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_the_error_of_the_report(tmp_path, name, value):
+    report, code = report_of(plugin(tmp_path / "p", GOOD), **{name: value})
+
+    assert (code, report["passed"]) == (1, False)
+    assert name in report["error"]
+    assert not check(report, "settings")["passed"]
+    assert check(report, "layout")["message"] == "Not reached: settings failed."
+    assert report["documents"] == []
