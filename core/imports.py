@@ -33,7 +33,7 @@ SMALL_BYTES = 8 * 1024 * 1024
 """What is imported while the request waits, where the process that answers can read files of rows."""
 
 MAX_FILES = 10_000
-TASK_TYPE = "api_buckets_objects_import"
+TASK_TYPE = "api_buckets_objects_create"
 SUFFIXES = ", ".join(FORMATS)
 
 

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from fastapi import FastAPI
@@ -46,6 +47,7 @@ def fill(tenant: Api, blobs: Blobs, bucket: str) -> dict[str, str]:
     made["object_identifier"] = tenant.ok("POST", "/v1/buckets/docs/objects", OBJECT)["object_id"]
     upload = {"filename": "a.txt", "content_type": "text/plain"}
     made["bucket_upload"] = tenant.ok("POST", "/v1/buckets/docs/uploads", upload)["upload_id"]
+    made["import_id"] = import_rows(tenant, blobs)
     source = {"type": "bucket", "bucket_ids": ["docs"]}
     collection = {"collection_name": "words", "source": source, "feature_extractor": PASSTHROUGH}
     made["collection_identifier"] = tenant.ok("POST", "/v1/collections", collection)["collection_id"]
@@ -68,6 +70,18 @@ def fill(tenant: Api, blobs: Blobs, bucket: str) -> dict[str, str]:
     tenant.ok("POST", KEYS, {"name": "ci"})
     tenant.ok("POST", "/v1/organizations/secrets", {"secret_name": "token", "secret_value": "hidden"})
     return made | {"key_name": "ci", "secret_name": "token", "document_id": f"doc_{'ab' * 12}"}
+
+
+def import_rows(tenant: Api, blobs: Blobs) -> str:
+    """A file of rows on its way into the bucket `docs`; the import's id."""
+    upload = tenant.ok("POST", "/v1/buckets/docs/uploads", {"filename": "rows.csv", "content_type": "text/csv"})
+    bucket, _, key = urlsplit(upload["presigned_url"]).path.removeprefix("/").partition("/")
+    blobs.put(BlobRef(bucket, key), b"text\none\n")
+    headers = {"Authorization": f"Bearer {tenant.secret}", "X-Namespace": str(tenant.namespace)}
+    asked = {"upload_id": upload["upload_id"], "format": "csv"}
+    made = tenant.client.post("/v1/buckets/docs/objects/import", headers=headers, json=asked)
+    assert made.status_code == 202, made.text
+    return str(made.json()["import_id"])
 
 
 def publish(tenant: Api, blobs: Blobs, bucket: str, root: str) -> tuple[str, str]:
