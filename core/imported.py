@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.errors import Conflict, NotFound, ServingUnavailable
 from core.imports import Bulk, Import, each_import, import_at
-from core.paging import Source
+from core.paging import GROWTH, Source
 from core.row_ids import OF_OWN_ID, parse_row_id, row_id
 from core.status import TaskStatus
 from core.stores import Stores
@@ -117,12 +117,13 @@ class ObjectSource(Source):
         found = import_at(self.stores, self.scope, self.bucket_id, base)
         if found is None:  # deleted while it was listed
             return
-        step = min(page_size, ROWS_AT_ONCE)
-        for first in range(start, found.rows, step):
-            stop = min(first + step, found.rows)
+        first = start
+        while first < found.rows:
+            stop = min(first + min(page_size, ROWS_AT_ONCE), found.rows)
             bodies = _able(self.bulk).objects(self.stores, self.scope, found, first, stop)
             for row, body in enumerate(bodies, first):
                 yield Record(self.pk, row_id(base, row), body)
+            first, page_size = stop, page_size * GROWTH
 
 
 def _able(bulk: Bulk | None) -> Bulk:

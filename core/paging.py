@@ -13,6 +13,9 @@ from core.errors import InvalidRequest
 from core.stores.records import Record, Records, cursor_after
 
 Body = dict[str, Any]
+LONGEST_READ = 1000
+GROWTH = 4
+"""How much more is read at once where a page was not filled: few items are read in vain, and few reads are made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +42,12 @@ class Source:
     newest_first: bool = False
 
     def each(self, cursor: str | None, page_size: int = 1000) -> Iterator[Record]:
-        """The records behind the cursor, read page by page."""
+        """The records behind the cursor, read page by page; each is longer than the one before, up to `LONGEST_READ`."""
         while True:
-            page = self.records.query(
-                self.pk, limit=min(page_size, 1000), cursor=cursor, newest_first=self.newest_first
-            )
+            size = min(page_size, LONGEST_READ)
+            page = self.records.query(self.pk, limit=size, cursor=cursor, newest_first=self.newest_first)
             yield from page.records
-            cursor = page.cursor
+            cursor, page_size = page.cursor, size * GROWTH
             if cursor is None:
                 return
 
@@ -130,7 +132,8 @@ def listed(
     page: list[Body] = []
     last: Record | None = None
     skip = paging.offset if paging.cursor is None else 0
-    for record in source.each(paging.cursor, page_size=1000 if selection.selects else skip + paging.limit + 1):
+    wanted = skip + paging.limit + 1
+    for record in source.each(paging.cursor, page_size=wanted * GROWTH if selection.selects else wanted):
         item = shown(record)
         if not selection.keeps(item, searched):
             continue

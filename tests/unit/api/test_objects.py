@@ -293,3 +293,31 @@ def test_auto_process_submits_the_new_objects_to_the_collections(docs: Api, moto
     assert job.body["batch_id"] == made["batch_id"]
     docs.ok("DELETE", f"/v1/tasks/{made['task_id']}")
     assert docs.ok("GET", f"/v1/buckets/docs/batches/{made['batch_id']}")["status"] == "CANCELED"
+
+
+@pytest.mark.parametrize(
+    "asked", [{"limit": 5}, {"limit": 5, "filters": {"field": "title", "operator": "eq", "value": "even"}}]
+)
+def test_page_reads_no_more_of_a_large_bucket_than_of_a_small_one(
+    docs: Api, moto_stores: Stores, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]
+) -> None:
+    reads: list[int] = []
+    query = moto_stores.records._client.query
+
+    def counted(**request: Any) -> Any:
+        answer = query(**request)
+        reads.append(len(answer["Items"]))
+        return answer
+
+    monkeypatch.setattr(moto_stores.records._client, "query", counted)
+    found = []
+    for number in (40, 260):
+        objects = [{"title": "odd" if n % 2 else "even"} for n in range(number)]
+        docs.ok("POST", "/v1/buckets/docs/objects/batch", {"objects": objects})
+        reads.clear()
+        assert len(docs.ok("POST", "/v1/buckets/docs/objects/list?include_total=true", {"limit": 5})["results"]) == 5
+        assert len(docs.ok("POST", "/v1/buckets/docs/objects/list", asked)["results"]) == 5
+        found.append(list(reads))
+
+    assert found[0] == found[1]
+    assert sum(found[0]) < 40
