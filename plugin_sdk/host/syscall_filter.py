@@ -88,6 +88,7 @@ NOT_HERE_BY_NUMBER = {
 CLONE_THREAD = 0x00000100 | 0x00000800 | 0x00010000  # VM, SIGHAND, THREAD
 CLONE_NAMESPACES = 0x00000080 | 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
 AF_UNIX, AF_INET = 1, 2
+SOCK_STREAM, SOCK_KIND = 1, 0xF
 INT = 0xFFFFFFFF
 
 FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030)
@@ -110,7 +111,7 @@ class Check(NamedTuple):
 
 CHECKED: list[tuple[str, tuple[Check, ...]]] = [
     ("clone", (Check(0, CLONE_THREAD | CLONE_NAMESPACES, CLONE_THREAD),)),
-    ("socketpair", (Check(0, INT, AF_UNIX),)),
+    ("socketpair", (Check(0, INT, AF_UNIX), Check(1, SOCK_KIND, SOCK_STREAM))),  # others can be sent to by name
     ("sched_setaffinity", (Check(0, INT, 0),)),
     ("prlimit64", (Check(0, INT, 0), Check(2, (1 << 64) - 1, 0))),
     *(("fcntl", (Check(1, INT, command),)) for command in FCNTL),
@@ -119,7 +120,6 @@ CHECKED: list[tuple[str, tuple[Check, ...]]] = [
 ]
 
 
-SOCK_STREAM, SOCK_KIND = 1, 0xF
 SOCKET_OPTIONS = (2, 3, 4, 7, 8, 9, 13, 20, 21)
 """Of SOL_SOCKET: REUSEADDR, TYPE, ERROR, SNDBUF, RCVBUF, KEEPALIVE, LINGER, RCVTIMEO, SNDTIMEO; no filters."""
 

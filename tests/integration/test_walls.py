@@ -497,6 +497,74 @@ def test_harmless_calls_are_refused_their_harmful_forms(attempt):
     assert set(found.values()) == {"EPERM"}
 
 
+def test_a_host_cannot_stop_itself_nor_change_its_turn(attempt):
+    found = attempt("""
+        import signal
+        SCHEDULER, PRIORITY, IO, SHMGET, SEMGET, MSGGET, MQ_OPEN, PERSONALITY = 144, 141, 251, 29, 64, 68, 240, 135
+        found = {
+            "stop": outcome(os.kill, os.getpid(), signal.SIGSTOP), "raise": outcome(signal.raise_signal, signal.SIGSTOP),
+            "nice": outcome(os.nice, -5), "real time": syscall(SCHEDULER, 0, 1, struct.pack("i", 1)),
+            "priority": syscall(PRIORITY, 0, 0, -20), "disk": syscall(IO, 1, 0, 1 << 13),
+            "shared memory": syscall(SHMGET, 0, 1 << 20, 0o1600), "semaphores": syscall(SEMGET, 0, 1, 0o1600),
+            "messages": syscall(MSGGET, 0, 0o1600), "queue": syscall(MQ_OPEN, b"x", 0o102, 0o600, 0),
+            "personality": syscall(PERSONALITY, 0x0040000),
+        }
+    """)
+
+    assert set(found.values()) == {"EPERM"}
+
+
+def test_no_core_is_written_and_the_limit_cannot_be_raised(attempt):
+    found = attempt("""
+        import resource
+        kinds = ("CORE", "NOFILE", "DATA", "AS", "FSIZE", "MSGQUEUE")
+        limits = {kind: resource.getrlimit(getattr(resource, f"RLIMIT_{kind}")) for kind in kinds}
+        def raised(kind):
+            try:
+                resource.setrlimit(getattr(resource, f"RLIMIT_{kind}"), (1 << 40, 1 << 40))
+            except (ValueError, OSError) as error:
+                return type(error).__name__
+        found = {"core": limits["CORE"], "same": all(soft == hard >= 0 for soft, hard in limits.values()),
+                 "raised": sorted({str(raised(kind)) for kind in kinds})}
+    """)
+
+    assert found["core"] == [0, 0]
+    assert found["same"] is True
+    assert "None" not in found["raised"]
+
+
+def test_sockets_of_the_machine_cannot_be_written_to_by_name(attempt, tmp_path):
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as abstract,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as file,
+    ):
+        abstract.bind(f"\0openpeek-{os.getpid()}")
+        file.bind(str(tmp_path / "socket"))
+        found = attempt(f"""
+            def send(kind, name):
+                one, other = socket.socketpair(socket.AF_UNIX, kind)
+                one.sendto(b"x", name)
+            kinds = (socket.SOCK_DGRAM, socket.SOCK_SEQPACKET)
+            names = ("\\0openpeek-{os.getpid()}", {str(tmp_path / "socket")!r})
+            found = [outcome(send, kind, name) for kind in kinds for name in names]
+        """)
+        for listener in (abstract, file):
+            listener.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                listener.recv(1)
+
+    assert set(found) == {"EPERM"}
+
+
+@pytest.mark.parametrize("code", ["os.closerange(0, 1024)", "[outcome(os.close, fd) for fd in range(3, 1024)]"])
+def test_a_host_that_closes_its_descriptors_ends_and_harms_nobody(zygote, plugin, code):
+    with opened(zygote, plugin) as one, opened(zygote, plugin) as other:
+        with pytest.raises(HostFailed):
+            one.predict({"code": f"{code}; found = 1"})
+
+        assert tried(other, "found = 1") == 1
+
+
 @pytest.mark.parametrize(
     "code",
     [
