@@ -77,7 +77,7 @@ def test_a_service_told_to_stop_gives_its_job_back(settings: Settings, tmp_path:
         tenant.until(batch, lambda b: b.status is TaskStatus.PROCESSING)
         time.sleep(1.0)
         first.send_signal(signal.SIGTERM)
-        assert first.wait(15) == 0, log.read_text()[-3000:]
+        assert first.wait(60) == 0, log.read_text()[-3000:]
     (job,) = tenant.stores.queues.receive(settings.jobs_queue, wait_s=2)
     assert job.body["batch_id"] == batch.batch_id
     tenant.stores.queues.extend(job, 0)

@@ -277,7 +277,7 @@ def test_cancel_stops_within_seconds_and_keeps_what_was_written(tenant: Tenant) 
     following = tenant.ended(tenant.submit(tenant.put("after"), [tenant.collect()]))
 
     assert following.status is COMPLETED
-    assert time.monotonic() - started < 6.0
+    assert time.monotonic() - started < 12.0  # all of it takes 19
     assert tenant.current(batch).status is TaskStatus.CANCELED
     assert tenant.table(collection).count() < 300
 
@@ -320,7 +320,7 @@ def test_a_deleted_collection_loses_its_dataset(tenant: Tenant) -> None:
 
     delete_collection(tenant.stores, tenant.scope, collection)
 
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while tenant.count(collection) and time.monotonic() < deadline:
         time.sleep(0.1)
     with pytest.raises(NotFound):

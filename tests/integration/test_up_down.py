@@ -125,7 +125,7 @@ def test_down_ends_every_process_and_up_finds_the_state_again(platform):
     done = platform.run("down")
 
     assert "stopped" in done.stdout
-    assert psutil.wait_procs(processes, timeout=10)[1] == []
+    assert psutil.wait_procs(processes, timeout=30)[1] == []
     assert platform.told("status")["services"] == {"emulator": "stopped", "gateway": "stopped", "batch": "stopped"}
     assert platform.run("down").stdout == "OpenPeek was not running.\n"
     platform.up()
