@@ -1,6 +1,7 @@
 """The worker's end of a host: frames and log read together, under a deadline; hostile input never blocks or grows it."""
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -17,6 +18,9 @@ from plugin_sdk.host.transport import CHUNK, receive_some, rights
 LOG_LIMIT = 64 << 10
 DRAIN_LIMIT = 1 << 20
 """Bytes of log read at the end of a call; what an endless printer adds after them waits in the pipe."""
+
+LOG_RATE = 4 << 20
+"""Bytes of log read in a second of a call; who prints more waits for the next, and costs the worker nothing."""
 
 
 class HostEnded(Exception):
@@ -53,6 +57,27 @@ class LogTail:
             return bytes(self._bytes[-count:]).decode("utf-8", "replace") if count else ""
 
 
+class Pace:
+    """So many bytes a second."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate, self._left, self._since = rate, rate, time.monotonic()
+
+    def spend(self, count: int) -> None:
+        """They were read."""
+        self._left -= count
+
+    def wait_s(self) -> float:
+        """Seconds until there is something to spend; 0 now."""
+        if self._left > 0:
+            return 0.0
+        over = self._since + 1.0 - time.monotonic()
+        if over > 0:
+            return over
+        self._left, self._since = self._rate, time.monotonic()
+        return 0.0
+
+
 class Connection:
     """A host's control socket, log pipe and process handle; `number` is what its zygote calls it."""
 
@@ -71,6 +96,8 @@ class Connection:
         self._poll.register(control.fileno(), select.POLLIN)
         self._poll.register(log, select.POLLIN)
         self._log_open = True
+        self._pace = Pace(LOG_RATE)
+        self._hears_log = True
         self._descriptor: int | None = None
         self._takes_descriptor = False
         self._closing = threading.Lock()
@@ -118,7 +145,7 @@ class Connection:
             ProtocolError: it sent what no honest host sends.
         """
         if not self._frames:
-            for fd, _ in self._poll.poll(int(wait_s * 1000) + 1):
+            for fd, _ in self._poll.poll(int(min(wait_s, self._log_turn()) * 1000) + 1):
                 if fd == self._log:
                     self._read_log()
                 else:
@@ -160,15 +187,24 @@ class Connection:
                 if fd is not None:
                     os.close(fd)
 
+    def _log_turn(self) -> float:
+        """Listen to the log, or not while it has had its share; seconds until that changes."""
+        wait_s = self._pace.wait_s()
+        if self._log_open and self._hears_log != (wait_s == 0):
+            self._hears_log = wait_s == 0
+            self._poll.modify(self._log, select.POLLIN if self._hears_log else 0)
+        return wait_s or math.inf
+
     def _wait_to_send(self, deadline: float) -> None:
+        turn = self._log_turn()
         writable = select.poll()
         writable.register(self._control.fileno(), select.POLLOUT)
-        if self._log_open:
+        if self._log_open and self._hears_log:
             writable.register(self._log, select.POLLIN)
         left = deadline - time.monotonic()
-        ready = writable.poll(max(0, int(left * 1000) + 1)) if left > 0 else []
-        if not ready:
+        if left <= 0:
             raise HostSilent
+        ready = writable.poll(int(min(left, turn) * 1000) + 1)
         if any(fd == self._log for fd, _ in ready):
             self._read_log()
 
@@ -201,5 +237,6 @@ class Connection:
         if not data and self._log_open:
             self._log_open = False
             self._poll.unregister(self._log)
+        self._pace.spend(len(data))
         self.log.add(data)
         return len(data)
