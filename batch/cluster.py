@@ -8,8 +8,11 @@ import importlib.util
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import dask
@@ -19,6 +22,16 @@ from distributed.security import Security
 from core.settings import Settings
 
 log = logging.getLogger(__name__)
+
+Resources = dict[str, float]
+SLOT, EXPRESS, GPU, THREADS = "SLOT", "EXPRESS", "GPU", "threads"
+LANES: Resources = {SLOT: 1, EXPRESS: 2}
+"""A worker's resources: partitions take its slot; the first ones of new batches, which are small, the fast lane."""
+
+THREADS_PER_WORKER = 4
+"""One for the slot, two for the fast lane, and one that starts hosts."""
+
+ASK_EVERY_S = 1.0
 
 KEPT_VARIABLES = ("AWS_", "CUDA_", "DASK_", "LC_", "MIXPEEK_", "NVIDIA_", "OPENPEEK_", "PYTHON", "SSL_")
 KEPT_NAMES = {"HF_HOME", "HOME", "LANG", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV"}
@@ -56,19 +69,64 @@ def cluster(settings: Settings) -> Iterator[Client]:
             yield client
 
 
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What the workers offer, by address. A worker that declares no `SLOT` offers its threads, and no fast lane."""
+
+    workers: dict[str, Mapping[str, float]]
+
+    @property
+    def slots(self) -> int:
+        """Partitions that run at once."""
+        return int(self._sum(SLOT) or self._sum(THREADS))
+
+    @property
+    def gpus(self) -> int:
+        """GPU slots."""
+        return int(self._sum(GPU))
+
+    @property
+    def slot(self) -> Resources | None:
+        """What a partition takes."""
+        return {SLOT: 1} if self._sum(SLOT) else None
+
+    @property
+    def express(self) -> Resources | None:
+        """What the first partition of a batch takes, so that it need not wait for those of others."""
+        return {EXPRESS: 1} if self._sum(EXPRESS) else self.slot
+
+    def _sum(self, name: str) -> float:
+        return sum(worker.get(name, 0) for worker in self.workers.values())
+
+
+class Cluster:
+    """A client, and what its workers offer as of a second ago; any thread may ask."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self._guard = threading.Lock()
+        self._asked, self._capacity = float("-inf"), Capacity({})
+
+    def capacity(self) -> Capacity:
+        """What the workers offer."""
+        with self._guard:
+            if time.monotonic() - self._asked >= ASK_EVERY_S:
+                workers = self.client.scheduler_info(n_workers=-1)["workers"]
+                self._capacity = Capacity(
+                    {a: {THREADS: w["nthreads"], **(w.get("resources") or {})} for a, w in workers.items()}
+                )
+                self._asked = time.monotonic()
+            return self._capacity
+
+
 def slots(client: Client) -> int:
-    """Tasks that run at once."""
-    return sum(int(w["nthreads"]) for w in _workers(client).values())
+    """Partitions that run at once."""
+    return Cluster(client).capacity().slots
 
 
 def gpus(client: Client) -> int:
     """GPU slots that the workers offer."""
-    return int(sum((w.get("resources") or {}).get("GPU", 0) for w in _workers(client).values()))
-
-
-def _workers(client: Client) -> dict[str, Any]:
-    workers: dict[str, Any] = client.scheduler_info(n_workers=-1)["workers"]
-    return workers
+    return Cluster(client).capacity().gpus
 
 
 def _local(settings: Settings) -> Any:
@@ -76,8 +134,8 @@ def _local(settings: Settings) -> Any:
         from dask_cuda import LocalCUDACluster  # needs a GPU to import
 
         return LocalCUDACluster(
-            threads_per_worker=1,
-            resources={"GPU": 1},
+            threads_per_worker=THREADS_PER_WORKER,
+            resources={**LANES, GPU: 1},
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
             security=Security.temporary(),
@@ -85,7 +143,8 @@ def _local(settings: Settings) -> Any:
         )
     return LocalCluster(
         n_workers=settings.workers,
-        threads_per_worker=1,
+        threads_per_worker=THREADS_PER_WORKER,
+        resources=LANES,
         processes=True,
         host="127.0.0.1",
         dashboard_address="127.0.0.1:0",

@@ -1,4 +1,4 @@
-"""Hosts: the plugin hosts of one worker process, by plugin, tenant and parameters; started once, replaced when they die.
+"""Hosts: the plugin hosts of one worker process, by plugin, tenant and parameters; kept between tasks, lent to one at once.
 
 The archive is fetched by its hash, verified before a byte of it is unpacked, and unpacked once per machine into a
 folder that only this user can write.
@@ -9,10 +9,12 @@ import os
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
@@ -30,9 +32,11 @@ from plugin_sdk.host.missing import accepted
 from plugin_sdk.pipeline import RowCondition
 
 MAX_HOSTS = 8
+"""Hosts of a worker; those that run are never ended for it, so that there may be as many as tasks at once."""
 
 
-class Pipeline(NamedTuple):
+@dataclass(frozen=True, eq=False, slots=True)
+class Pipeline:
     """An open pipeline in a running host, and the steps that it said it has."""
 
     host: PluginHost
@@ -50,52 +54,70 @@ class Pipeline(NamedTuple):
 
 
 class Hosts:
-    """The plugin hosts of this process. One thread runs steps; any thread may stop them."""
+    """The plugin hosts of this process; tasks of several threads borrow them. The longest idle ones end first."""
 
     def __init__(self, settings: Settings, blobs: Blobs) -> None:
         self._settings, self._blobs, self._stores = settings, blobs, Stores.open(settings)
         self._zygote: Zygote | None = None
-        self._open: OrderedDict[tuple[str, ...], Pipeline] = OrderedDict()
-        self._guard = threading.RLock()
+        self._idle: OrderedDict[Pipeline, tuple[str, ...]] = OrderedDict()
+        self._lent = 0
+        self._guard, self._starting = threading.Lock(), threading.Lock()
 
-    def pipeline(self, extraction: Extraction, plugin: PluginRef) -> Pipeline:
-        """The extraction's pipeline, opened now if it is not running.
+    @contextmanager
+    def lease(self, extraction: Extraction, plugin: PluginRef) -> Iterator[Pipeline]:
+        """The extraction's pipeline for one task alone: an idle host of it, else one that is started now.
 
         Raises:
             PluginRaised: `build_steps` or an import raised.
             HostFailed: the host died meanwhile.
         """
         key = host_key(extraction, plugin)
-        with self._guard:
-            if key not in self._open:
-                while len(self._open) >= MAX_HOSTS:
-                    self._open.popitem(last=False)[1].host.close()
-                self._open[key] = self._start(extraction, plugin)
-            self._open.move_to_end(key)
-            return self._open[key]
+        pipeline = self._taken(key)
+        try:
+            pipeline = pipeline or self._start(extraction, plugin)
+            yield pipeline
+        finally:
+            self._given_back(key, pipeline)
 
     def prepare(self) -> None:
         """Start what all hosts are forked from, so that the first plugin need not wait for it."""
         self._forks().__enter__()
 
-    def interrupt(self, extraction: Extraction, plugin: PluginRef) -> None:
-        """End the extraction's host while another thread waits for it; that thread gets HostFailed."""
-        found = self._open.get(host_key(extraction, plugin))
-        if found:
-            found.host.kill("killed: the batch was stopped")
-
-    def discard(self, extraction: Extraction, plugin: PluginRef) -> None:
-        """End the extraction's host, if there is one; the next call starts another."""
-        found = self._open.pop(host_key(extraction, plugin), None)
-        if found:
-            found.host.close()
-
     def close(self) -> None:
         """End all hosts."""
-        self._open.clear()
-        if self._zygote:
-            self._zygote.close()
-            self._zygote = None
+        with self._guard:
+            self._idle.clear()
+            zygote, self._zygote = self._zygote, None
+        if zygote:
+            zygote.close()
+
+    def _taken(self, key: tuple[str, ...]) -> Pipeline | None:
+        """The host of this key that was used last, or None and room for another."""
+        with self._guard:
+            self._lent += 1
+            found = next((p for p, k in reversed(self._idle.items()) if k == key), None)
+            if found:
+                del self._idle[found]
+            ended = [] if found else self._beyond(MAX_HOSTS)
+        for pipeline in ended:
+            pipeline.host.close()
+        return found
+
+    def _given_back(self, key: tuple[str, ...], pipeline: Pipeline | None) -> None:
+        with self._guard:
+            self._lent -= 1
+            if pipeline and pipeline.host.alive:
+                self._idle[pipeline] = key
+                pipeline = None
+        if pipeline:
+            pipeline.host.close()
+
+    def _beyond(self, limit: int) -> list[Pipeline]:
+        """Idle hosts, the longest idle first, that are more than there may be."""
+        ended = []
+        while self._idle and len(self._idle) + self._lent > limit:
+            ended.append(self._idle.popitem(last=False)[0])
+        return ended
 
     def __enter__(self) -> "Hosts":
         return self
@@ -104,7 +126,7 @@ class Hosts:
         self.close()
 
     def _forks(self) -> Zygote:
-        with self._guard:
+        with self._starting:
             if self._zygote is None:
                 self._zygote = Zygote(host_settings(self._settings))
             return self._zygote

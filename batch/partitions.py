@@ -30,7 +30,10 @@ class PluginRef:
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """One collection of one batch: what every task of it needs. `plugin` None keeps the rows as they are."""
+    """One collection of one batch: what every task of it needs. `plugin` None keeps the rows as they are.
+
+    `run_id` is another one each time that the batch is run.
+    """
 
     settings: Settings
     scope: Scope
@@ -40,6 +43,7 @@ class Extraction:
     extractor: ExtractorConfig
     plugin: PluginRef | None = None
     rows_expected: int | None = None
+    run_id: str = ""
 
     @property
     def extractor_id(self) -> str:

@@ -1,14 +1,19 @@
 """Runner: hands an extraction's partitions to the cluster, a bounded window at a time, and takes in what comes back."""
 
 import logging
+import time
 import traceback
 from collections.abc import Callable, Iterator
-from itertools import chain, islice
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 from typing import Any
 
-from distributed import Client, Future, KilledWorker, wait
+from distributed import Client, Future, KilledWorker
 
-from batch.cluster import gpus, slots
+from batch.alone import Alone
+from batch.cluster import GPU, Cluster
+from batch.fairness import Share, Window
 from batch.partitions import Extraction, Failure, Outcome, Partition
 from batch.reading import partition_ids
 from batch.report import Report
@@ -16,13 +21,16 @@ from batch.sink import Sink
 from batch.sizing import Sizing
 from batch.worker import StepFacts, abort, run_partition, warm
 from core.errors import StoreUnavailable
-from core.ids import new_id
 from plugin_sdk.errors import PlatformError
 
 log = logging.getLogger(__name__)
 
-WINDOW_PER_SLOT = 2
-POLL_S = 0.5
+POLL_S = 0.2
+SMALL_ROWS = 100
+"""A batch of so many rows is in the fast lane as a whole."""
+
+FIRST = 100
+"""Dask's priority of what lets a batch begin; more than that of any batch."""
 WARM_PATIENCE_S = 300.0
 LOG_OF_DRIVER = 999_999
 
@@ -39,11 +47,38 @@ class Interrupted(PlatformError):
     code = "interrupted"
 
 
-class Runner:
-    """Runs one extraction at a time on `client`'s cluster; `check` raises when the batch must stop."""
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What batches run on: the cluster, the window that they share, and whose turn it is to tidy a collection."""
 
-    def __init__(self, client: Client, check: Callable[[], None], sizing: Sizing) -> None:
-        self._client, self._check, self._sizing = client, check, sizing
+    cluster: Cluster
+    window: Window
+    closing: Alone = field(default_factory=Alone)
+
+    @classmethod
+    def on(cls, client: Client) -> "Engine":
+        """The engine of this client's cluster."""
+        cluster = Cluster(client)
+        return cls(cluster, Window(lambda: cluster.capacity().slots))
+
+
+class Runner:
+    """Runs one extraction at a time; `check` raises when the batch must stop. Many of them run beside each other."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        check: Callable[[], None],
+        sizing: Sizing,
+        *,
+        weight: float = 1.0,
+        priority: int = 0,
+    ) -> None:
+        self._cluster, self._client, self._window = engine.cluster, engine.cluster.client, engine.window
+        self._closing = engine.closing
+        self._check, self._sizing, self._weight, self._priority = check, sizing, weight, priority
+        self._inbox: SimpleQueue[Future | None] = SimpleQueue()
+        self._pending: dict[Future, Partition] = {}
 
     def run(self, extraction: Extraction, partitions: Iterator[Partition], sink: Sink, report: Report) -> None:
         """Every partition to its end; finished ones are committed even when the rest is stopped.
@@ -52,49 +87,74 @@ class Runner:
             PlatformError: the plugin or its archive can't be used.
             EngineLost, StoreUnavailable: to be done again later.
         """
-        token = new_id("run")
-        warming = self._warm(extraction, token)
-        pending: dict[Future, Partition] = {}
+        warming = self._warm(extraction)
         try:
-            window = WINDOW_PER_SLOT * max(slots(self._client), 1)
-            first = list(islice(partitions, window)) if warming else []
-            resources = self._placement(extraction, self._facts(warming), report)
-            waiting = chain(first, partitions)
-            while True:
-                self._check()
-                for partition in islice(waiting, window - len(pending)):
-                    pending[self._submit(extraction, partition, token, resources)] = partition
-                    self._sizing.planned(partition.rows)
-                if not pending:
-                    break
-                for future in self._finished(pending):
-                    partition = pending.pop(future)
-                    outcome = _outcome(future, extraction, partition)
-                    future.release()
-                    self._sizing.learn(outcome.rows, outcome.seconds.get("total", 0.0))
-                    sink.add(outcome)
-                    report.add(extraction.collection_id, outcome)
+            first = next(partitions, None)  # planned while hosts start
+            facts = self._facts(warming)
+            with self._share(extraction) as share:
+                self._drive(extraction, facts, first, partitions, share, sink, report)
         except BaseException as error:
-            self._stop(extraction, [*pending, *warming])
+            self._stop(extraction, [*self._pending, *warming])
             if isinstance(error, Exception) and self._client.status != "running":
                 raise EngineLost("The connection to the scheduler is lost.", "The batch is done again.") from error
             raise
         finally:
-            sink.close()
+            with self._closing.at(extraction.collection_id):
+                sink.close()
 
-    def _warm(self, extraction: Extraction, token: str) -> list[Future]:
+    def _share(self, extraction: Extraction) -> AbstractContextManager[Share]:
+        return self._window.share(
+            extraction.scope.org_id, wake=lambda: self._inbox.put(None), weight=self._weight, priority=self._priority
+        )
+
+    def _drive(
+        self,
+        extraction: Extraction,
+        facts: StepFacts,
+        ready: Partition | None,
+        partitions: Iterator[Partition],
+        share: Share,
+        sink: Sink,
+        report: Report,
+    ) -> None:
+        self._warn(extraction, facts, report)
+        while ready or self._pending:
+            self._check()
+            while ready and self._window.take(share):
+                future = self._submit(extraction, ready, facts)
+                self._pending[future] = ready
+                future.add_done_callback(self._inbox.put)
+                self._sizing.planned(ready.rows)
+                ready = next(partitions, None)
+            if not ready:
+                self._window.sated(share)
+            for partition, outcome in self._arrived(extraction):
+                self._window.give(share)
+                self._sizing.learn(outcome.rows, outcome.seconds.get("total", 0.0))
+                sink.add(outcome)
+                report.add(extraction.collection_id, outcome)
+                log.debug("partition done", extra={"partition": partition.index})
+
+    def _warm(self, extraction: Extraction) -> list[Future]:
         """Hosts start on every worker while the input is being listed."""
-        workers = list(self._client.scheduler_info(n_workers=-1)["workers"])
         return [
             self._client.submit(
-                warm, extraction, key=f"warm-{token}-{n}", workers=[w], allow_other_workers=True, pure=False
+                warm,
+                extraction,
+                key=f"warm-{extraction.run_id}-{n}",
+                workers=[address],
+                allow_other_workers=True,
+                pure=False,
+                priority=FIRST,
             )
-            for n, w in enumerate(workers)
+            for n, address in enumerate(self._cluster.capacity().workers)
         ]
 
     def _facts(self, warming: list[Future]) -> StepFacts:
         """The steps, from whichever worker opens the pipeline first."""
-        waited_s = 0.0
+        deadline = time.monotonic() + WARM_PATIENCE_S
+        for future in warming:
+            future.add_done_callback(self._inbox.put)
         while True:
             self._check()
             for future in warming:
@@ -102,55 +162,62 @@ class Runner:
                     return _result_of(future)
             if warming and all(f.done() for f in warming):
                 return _result_of(warming[0])
-            if not warming or waited_s > WARM_PATIENCE_S:
+            if not warming or time.monotonic() > deadline:
                 raise EngineLost(
                     "The cluster has no worker that answers.", "Start workers; the batch goes on by itself."
                 )
-            waited_s += POLL_S
-            self._wait(warming)
+            self._next()
 
-    def _placement(self, extraction: Extraction, facts: StepFacts, report: Report) -> dict[str, float] | None:
-        if not facts.wants_gpu:
-            return None
-        if gpus(self._client) > 0:
-            return {"GPU": 1}
-        report.log(extraction.collection_id, LOG_OF_DRIVER, "warning: no worker has a GPU; GPU steps ran on the CPU.")
-        return None
+    def _warn(self, extraction: Extraction, facts: StepFacts, report: Report) -> None:
+        if facts.wants_gpu and not self._cluster.capacity().gpus:
+            text = "warning: no worker has a GPU; GPU steps ran on the CPU."
+            report.log(extraction.collection_id, LOG_OF_DRIVER, text)
 
-    def _submit(
-        self, extraction: Extraction, partition: Partition, token: str, resources: dict[str, float] | None
-    ) -> Future:
+    def _submit(self, extraction: Extraction, partition: Partition, facts: StepFacts) -> Future:
+        capacity, is_first = self._cluster.capacity(), partition.index == 0
+        is_small = extraction.rows_expected is not None and extraction.rows_expected <= SMALL_ROWS
+        resources = capacity.express if is_first or is_small else capacity.slot
+        if facts.wants_gpu and capacity.gpus:
+            resources = {GPU: 1}
         return self._client.submit(
             run_partition,
             extraction,
             partition,
-            key=f"{extraction.batch_id}-{extraction.collection_id}-{token}-{partition.index:06d}",
+            key=f"{extraction.batch_id}-{extraction.collection_id}-{extraction.run_id}-{partition.index:06d}",
             resources=resources,
+            priority=FIRST if is_first else self._priority,
             pure=False,
         )
 
-    def _finished(self, pending: dict[Future, Partition]) -> list[Future]:
-        while True:
-            self._check()
-            done = self._wait(list(pending))
-            if done:
-                return done
-            if self._client.status != "running":
-                raise EngineLost("The connection to the scheduler is lost.", "The batch goes on when it is back.")
-
-    def _wait(self, futures: list[Future]) -> list[Future]:
-        """Those that are done, after half a second at most."""
-        try:
-            with self._client.as_current():
-                return list(wait(futures, timeout=POLL_S, return_when="FIRST_COMPLETED").done)
-        except TimeoutError:
+    def _arrived(self, extraction: Extraction) -> list[tuple[Partition, Outcome]]:
+        """What is done by now; waits a moment for the first, or until the window has room."""
+        if not self._pending:
+            self._next()
             return []
+        futures = [f for f in self._next() if f in self._pending]
+        if not futures and self._client.status != "running":
+            raise EngineLost("The connection to the scheduler is lost.", "The batch goes on when it is back.")
+        arrived = []
+        for future in futures:
+            partition = self._pending.pop(future)
+            arrived.append((partition, _outcome(future, extraction, partition)))
+            future.release()
+        return arrived
+
+    def _next(self) -> list[Future]:
+        """The futures that were told of since the last time; a fifth of a second's wait at most."""
+        told: list[Future | None] = []
+        with suppress(Empty):
+            told.append(self._inbox.get(timeout=POLL_S))
+            while True:
+                told.append(self._inbox.get_nowait())
+        return [future for future in told if future is not None]
 
     def _stop(self, extraction: Extraction, futures: list[Future]) -> None:
         """Nothing of this batch runs on: queued tasks are canceled, running hosts are ended."""
         try:
             self._client.cancel(futures, force=True)
-            self._client.run(abort, extraction.settings, extraction.batch_id, on_error="ignore")
+            self._client.run(abort, extraction.settings, extraction.run_id, on_error="ignore")
         except Exception:  # the cluster may be what failed; the reason to stop is raised either way
             log.warning("could not stop the batch's tasks", exc_info=True)
 

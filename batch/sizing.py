@@ -42,7 +42,8 @@ class Sizing:
             return self._fixed
         with self._guard:
             if not self._row_s:
-                return min(FIRST_ROWS, max(MIN_ROWS, self._share()))
+                whole = self._expected is not None and self._expected <= FIRST_ROWS
+                return FIRST_ROWS if whole else min(FIRST_ROWS, max(MIN_ROWS, self._share()))
             row_s = max(median(self._row_s), 1e-9)
             wanted = min(TARGET_S / row_s, self._tried * GROWTH, MAX_ROWS)
             if self._row_bytes:

@@ -7,7 +7,9 @@ stand alone, and only those are failures.
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -28,11 +30,13 @@ from core.stores.aws import client
 from core.stores.blobs import Blobs
 from core.stores.vectors import Vectors
 from plugin_sdk.errors import HostFailed, PlatformError, PluginRaised
+from plugin_sdk.host import PluginHost
 from plugin_sdk.outcomes import KILLED_FOR_MEMORY, RowFailure
 
 log = logging.getLogger(__name__)
 
 LOG_BYTES = 16_384
+ABORTED_RUNS = 10_000
 HOPELESS_AFTER = 8
 """Rows that may kill the host one after the other before any has passed; then it is not the rows."""
 SHOWN_TRACEBACK = 4_000
@@ -59,16 +63,34 @@ class Worker:
         self.vectors: Vectors = Vectors.at(settings)
         self.reader = Reader(self.blobs)
         self.hosts = Hosts(settings, self.blobs)
-        self.aborted: set[str] = set()
-        self._running: tuple[Extraction, PluginRef] | None = None
+        self._aborted: deque[str] = deque(maxlen=ABORTED_RUNS)
+        self._running: dict[PluginHost, str] = {}
         self._guard = threading.Lock()
 
-    def abort(self, batch_id: str) -> None:
-        """End what runs of this batch, and let nothing more of it begin."""
-        self.aborted.add(batch_id)
-        running = self._running
-        if running and running[0].batch_id == batch_id:
-            self.hosts.interrupt(*running)
+    def abort(self, run_id: str) -> None:
+        """End what runs of this run of a batch, and let nothing more of it begin."""
+        with self._guard:
+            self._aborted.append(run_id)
+            running = [host for host, run in self._running.items() if run == run_id]
+        for host in running:
+            host.kill("killed: the batch was stopped")
+
+    @contextmanager
+    def _at_work(self, extraction: Extraction, host: PluginHost) -> Iterator[None]:
+        """The host works for this run, and is ended with it.
+
+        Raises:
+            Canceled: the run was ended before.
+        """
+        with self._guard:
+            if extraction.run_id in self._aborted:
+                raise Canceled(f"Batch {extraction.batch_id} was canceled.", "Submit it again to go on.")
+            self._running[host] = extraction.run_id
+        try:
+            yield
+        finally:
+            with self._guard:
+                del self._running[host]
 
     def run(self, extraction: Extraction, partition: Partition) -> Outcome:
         """The partition's documents, written and not yet visible."""
@@ -91,11 +113,7 @@ class Worker:
         plugin = extraction.plugin
         if plugin is None:
             return [self._checked(extraction, inputs, inputs.table, schema, None, outcome)]
-        self._running = (extraction, plugin)
-        try:
-            return self._run_rows(extraction, plugin, inputs, schema, outcome)
-        finally:
-            self._running = None
+        return self._run_rows(extraction, plugin, inputs, schema, outcome)
 
     def _run_rows(
         self, extraction: Extraction, plugin: PluginRef, inputs: Inputs, schema: pa.Schema, outcome: Outcome
@@ -112,7 +130,6 @@ class Worker:
             except PluginRaised as error:
                 outcome.failures += _failures(rows, error)
             except HostFailed as error:
-                self.hosts.discard(extraction, plugin)
                 log.warning("plugin host failed", extra={"rows": rows.num_rows, "reason": str(error)[:500]})
                 if rows.num_rows > 1:
                     waiting += _parts(rows, error.rows)
@@ -127,10 +144,8 @@ class Worker:
     def _run_once(
         self, extraction: Extraction, plugin: PluginRef, inputs: Inputs, schema: pa.Schema, outcome: Outcome
     ) -> pa.Table:
-        pipeline = self.hosts.pipeline(extraction, plugin)
-        if extraction.batch_id in self.aborted:
-            raise Canceled(f"Batch {extraction.batch_id} was canceled.", "Submit it again to go on.")
-        result = pipeline.host.run(_visible(inputs.table))
+        with self.hosts.lease(extraction, plugin) as pipeline, self._at_work(extraction, pipeline.host):
+            result = pipeline.host.run(_visible(inputs.table))
         documents = self._checked(extraction, inputs, result.table, schema, pipeline, outcome)
         outcome.failures += [_reported(inputs.table, failure) for failure in result.failures]
         outcome.dropped += result.rows_dropped
@@ -200,19 +215,22 @@ def warm(extraction: Extraction) -> StepFacts | PlatformError:
     An error comes back as a value: it is the author's, and no trouble of this worker's.
     """
     worker = worker_of(extraction.settings)
-    worker.aborted.discard(extraction.batch_id)
     if extraction.plugin is None:
         return StepFacts([], False)
     try:
-        pipeline = patient(worker.hosts.pipeline)(extraction, extraction.plugin)
+        return patient(_facts)(worker, extraction, extraction.plugin)
     except PlatformError as error:
         return error
-    return StepFacts([step.label for step in pipeline.steps], pipeline.wants_gpu)
 
 
-def abort(settings: Settings, batch_id: str) -> None:
-    """End what this process runs of a batch."""
-    worker_of(settings).abort(batch_id)
+def _facts(worker: Worker, extraction: Extraction, plugin: PluginRef) -> StepFacts:
+    with worker.hosts.lease(extraction, plugin) as pipeline:
+        return StepFacts([step.label for step in pipeline.steps], pipeline.wants_gpu)
+
+
+def abort(settings: Settings, run_id: str) -> None:
+    """End what this process runs of one run of a batch."""
+    worker_of(settings).abort(run_id)
 
 
 def _visible(rows: pa.Table) -> pa.Table:

@@ -60,6 +60,9 @@ class Settings(BaseModel):
     workers: PositiveInt = 2
     """Worker processes of that cluster."""
 
+    running_batches: PositiveInt = 8
+    """Large batches that one organization runs at once, and as many small ones beside them; others wait."""
+
     partition_rows: PositiveInt | None = None
     """Rows of every partition; None measures: half a second of work to two in each."""
 

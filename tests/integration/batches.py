@@ -9,7 +9,7 @@ from typing import Any
 
 from distributed import Client
 
-from batch.service import Engine, Service
+from batch.service import Service
 from core.batches import Batch, create_batch, get_batch, submit_batch
 from core.buckets import Bucket, create_bucket
 from core.collections import Collection, create_collection
@@ -160,7 +160,7 @@ class Tenant:
 @contextmanager
 def serving(stores: Stores, client: Client) -> Iterator[Service]:
     """A batch service in a thread of its own."""
-    service = Service(Engine(stores, Vectors.at(stores.settings), client))
+    service = Service(stores, Vectors.at(stores.settings), client)
     thread = threading.Thread(target=service.run)
     thread.start()
     try:

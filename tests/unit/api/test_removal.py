@@ -5,7 +5,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from batch.service import Engine, Service
+from batch.jobs import Work
 from core.ids import new_id
 from core.removal import finish_removal
 from core.stores import Stores
@@ -140,9 +140,9 @@ def test_more_than_one_round_of_records_and_files_goes(
 def test_batch_service_does_the_job(api: Api, moto_stores: Stores, jobs: list[dict[str, Any]]) -> None:
     filled(api)
     deleted = api.ok("DELETE", "/v1/buckets/docs")
-    service = Service(Engine(moto_stores, Mock(), Mock()))  # neither Lance nor Dask has a part in it
+    work = Work(moto_stores, Mock(), Mock(), lambda: False)  # neither Lance nor Dask has a part in it
 
-    service._handle(Message(moto_stores.settings.jobs_queue, jobs.pop(), "receipt", 1))
+    work.do(Message(moto_stores.settings.jobs_queue, jobs.pop(), "receipt", 1))
 
     assert api.ok("GET", f"/v1/tasks/{deleted['task_id']}")["status"] == "COMPLETED"
     assert files(moto_stores) == []

@@ -21,7 +21,7 @@ def run(sizing: Sizing, partitions: int, row_s: float, overhead_s: float = 0.01)
 def test_the_first_partitions_are_small_and_spread_over_the_slots() -> None:
     assert Sizing(1_000_000, slots=2).rows == FIRST_ROWS
     assert Sizing(80, slots=4).rows == 10
-    assert Sizing(3, slots=4).rows == MIN_ROWS
+    assert Sizing(3, slots=4).rows == FIRST_ROWS
 
 
 def test_fast_rows_reach_large_partitions_within_a_few() -> None:
