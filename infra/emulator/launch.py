@@ -14,6 +14,7 @@ import uvicorn
 
 from infra.emulator.repairs import repair
 from infra.emulator.saving import Saved
+from infra.emulator.strict import Strict
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def main() -> None:
     from ministack.app import app
 
     config = uvicorn.Config(
-        Saved(app), access_log=False, log_level="warning", timeout_graceful_shutdown=2, timeout_keep_alive=75
+        Strict(Saved(app)), access_log=False, log_level="warning", timeout_graceful_shutdown=2, timeout_keep_alive=75
     )
     threading.Thread(target=_end_with_parent, daemon=True).start()
     uvicorn.Server(config).run(sockets=[listener])

@@ -209,7 +209,7 @@ def changed(url: str, path: str | None = None, **query: str) -> str:
 
 TAMPERED = {
     "another key": lambda url: changed(url, path=f"{urlsplit(url).path}-2"),
-    "another namespace": lambda url: changed(url, path=urlsplit(url).path.replace("/ns_", "/ns_0")),
+    "another organization": lambda url: changed(url, path=urlsplit(url).path.replace("/org_", "/org_0")),
     "another signature": lambda url: changed(url, **{"X-Amz-Signature": "0" * 64}),
     "a longer life": lambda url: changed(url, **{"X-Amz-Expires": "604800"}),
     "another day": lambda url: changed(url, **{"X-Amz-Date": "20200101T000000Z"}),
@@ -218,18 +218,50 @@ TAMPERED = {
 }
 
 
+def announced(api: Api, kind: str, bucket: str) -> Any:
+    """A new upload of this kind, by whichever name its URL has."""
+    name = {"name": f"thing_{next(numbers)}", "version": "1.0.0"}
+    if kind == "plugin":
+        return api.ok("POST", "/v1/namespaces/demo/plugins/uploads", name)
+    if kind == "model":
+        return api.ok("POST", "/v1/models/uploads", name | {"model_format": "safetensors"})
+    return presigned(api, bucket)
+
+
+def everything(stores: Stores) -> list[tuple[str, bytes]]:
+    """Every file of both buckets."""
+    settings = stores.settings
+    refs = [ref for name in (settings.object_bucket, settings.plugin_bucket) for ref in stores.blobs.each(name, "")]
+    return [(ref.key, stores.blobs.get(ref)) for ref in refs]
+
+
+@pytest.mark.parametrize("kind", ["object", "plugin", "model"])
 @pytest.mark.parametrize("how", TAMPERED)
-def test_tampered_url_takes_nothing(api: Api, bucket: str, module_stores: Stores, how: str) -> None:
-    upload = presigned(api, bucket)
-    object_bucket = module_stores.settings.object_bucket
-    before = [ref.key for ref in module_stores.blobs.each(object_bucket, "")]
+def test_tampered_url_takes_nothing(api: Api, bucket: str, module_stores: Stores, kind: str, how: str) -> None:
+    upload = announced(api, kind, bucket)
+    before = everything(module_stores)
 
     answer = httpx.put(TAMPERED[how](upload["presigned_url"]), content=b"rain", headers={"Content-Type": "text/plain"})
 
     assert 400 <= answer.status_code < 500, answer.text
-    assert [ref.key for ref in module_stores.blobs.each(object_bucket, "")] == before
-    confirm = api.call("POST", f"/v1/buckets/{bucket}/uploads/{upload['upload_id']}/confirm", {})
-    assert confirm.status_code == 400
+    assert everything(module_stores) == before
+
+
+@pytest.mark.parametrize("kind", ["object", "plugin", "model"])
+def test_url_is_for_a_put_of_a_whole_body(api: Api, bucket: str, module_stores: Stores, kind: str) -> None:
+    url, before = announced(api, kind, bucket)["presigned_url"], everything(module_stores)
+    parts = urlsplit(url)
+    target = f"{parts.path}?{parts.query}"
+
+    for method in ("GET", "DELETE", "POST"):
+        assert 400 <= httpx.request(method, url).status_code < 500
+    with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=10) as raw:
+        raw.sendall(f"PUT {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: 1000\r\n\r\nrain".encode())
+        raw.shutdown(socket.SHUT_WR)
+        told = raw.recv(1000)
+
+    assert not told.startswith(b"HTTP/1.1 2"), told
+    assert everything(module_stores) == before
 
 
 def test_url_of_a_slow_clock_is_expired(api: Api, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,6 +274,22 @@ def test_url_of_a_slow_clock_is_expired(api: Api, bucket: str, monkeypatch: pyte
 
     assert answer.status_code == 403
     assert "expired" in answer.text
+
+
+@pytest.mark.parametrize("kind", ["object", "plugin", "model"])
+def test_url_that_was_signed_in_the_future_takes_nothing_yet(
+    api: Api, bucket: str, module_stores: Stores, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = botocore.auth.get_current_datetime
+    with monkeypatch.context() as patch:
+        patch.setattr(botocore.auth, "get_current_datetime", lambda *a, **k: earlier(real, *a, **k) + timedelta(days=1))
+        upload = announced(api, kind, bucket)
+    before = everything(module_stores)
+
+    answer = httpx.put(upload["presigned_url"], content=b"rain", headers={"Content-Type": "text/plain"})
+
+    assert 400 <= answer.status_code < 500, answer.text
+    assert everything(module_stores) == before
 
 
 def earlier(clock: Any, *arguments: Any, **named: Any) -> datetime:
