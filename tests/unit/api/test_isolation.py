@@ -220,3 +220,14 @@ def test_whatever_one_does_the_other_sees_no_difference(door: Any, steps: list[A
         seen[number], seen[1 - number] = None, everything(other)
         assert status < 500, (method, path)
         assert seen[1 - number] == before, (method, path)
+
+
+def test_object_may_not_point_at_anothers_file(world: World) -> None:
+    asked = {"filename": "b.txt", "content_type": "text/plain"}
+    file = world.ours.ok("POST", "/v1/buckets/docs/uploads", asked)["s3_key"]
+    world.theirs.ok("POST", "/v1/buckets", {"name": "docs", "bucket_schema": SCHEMA})
+    bucket = world.app.state.stores.settings.object_bucket
+    blob = {"property": "text", "type": "text", "url": f"s3://{bucket}/{file}"}
+
+    assert "there is no file" in world.theirs.fails(422, "POST", "/v1/buckets/docs/objects", {"blobs": [blob]})
+    assert world.ours.ok("POST", "/v1/buckets/docs/objects", {"blobs": [blob]})["blobs"][0]["url"] == blob["url"]
