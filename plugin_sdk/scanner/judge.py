@@ -139,6 +139,12 @@ def judge_path(path: str) -> Verdict | None:
     return _library_path(parts)
 
 
+@lru_cache(maxsize=20_000)
+def options_of(path: str) -> tuple[tuple[str, int | None, set[object], str], ...]:
+    """The unsafe options of a function: keyword, position, safe values, and what leaving it out is."""
+    return tuple(option for pattern, *option in libraries.OPTIONS if re.fullmatch(pattern, path))  # type: ignore[misc]
+
+
 @lru_cache(maxsize=50_000)
 def canonical(path: str) -> tuple[str, ...]:
     """The parts of a path, from the last library or standard-library module that it passes through."""

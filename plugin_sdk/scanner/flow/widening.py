@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from plugin_sdk.scanner import libraries
 from plugin_sdk.scanner.flow.paths import FOLLOWED, LISTED, PASS_THROUGH, REACHABLE
-from plugin_sdk.scanner.judge import DOORS, MODULES, STDLIB, is_sensitive_module
+from plugin_sdk.scanner.judge import DOORS, MODULES, STDLIB, is_sensitive_module, options_of
 from plugin_sdk.scanner.scopes import Value
 from plugin_sdk.scanner.tables import STDLIB_OBJECT_DOORS
 
@@ -20,7 +20,7 @@ ARGUMENTS_MATTER = set(libraries.TEXT_FUNCTIONS) | libraries.TYPE_FUNCTIONS | PA
 @lru_cache(maxsize=20_000)
 def arguments_matter(path: str) -> bool:
     """Whether a function's arguments decide on its harm, so that it must be known where it is called."""
-    return path in ARGUMENTS_MATTER or any(re.fullmatch(pattern, path) for pattern, *_ in libraries.OPTIONS)
+    return path in ARGUMENTS_MATTER or bool(options_of(path))
 
 
 def is_whole(path: str) -> bool:

@@ -1,11 +1,10 @@
 """Rules for calls of functions that are known."""
 
 import ast
-import re
 
 from plugin_sdk.scanner import libraries, tables
 from plugin_sdk.scanner.flow import LISTED
-from plugin_sdk.scanner.judge import is_known
+from plugin_sdk.scanner.judge import is_known, options_of
 from plugin_sdk.scanner.rules.code import UNKNOWN_TEXT
 from plugin_sdk.scanner.rules.options import OptionRules
 from plugin_sdk.scanner.rules.reporting import DUNDER_FIX, DUNDER_WHY, last_name, spelled
@@ -45,9 +44,8 @@ class CallRules(OptionRules):
             return
         if path in {"operator.attrgetter", "operator.methodcaller"}:
             self._named_attributes(node, arguments if path.endswith("attrgetter") else arguments[:1])
-        for pattern, keyword, position, safe, missing in libraries.OPTIONS:
-            if re.fullmatch(pattern, path):
-                self._option(node, path, (keyword, position, safe, missing), arguments)
+        for option in options_of(path):
+            self._option(node, path, option, arguments)
         if path in libraries.TEXT_FUNCTIONS:
             names, language = libraries.TEXT_FUNCTIONS[path]
             self._text_arguments(node, names, language, scope, arguments)
