@@ -4,10 +4,9 @@ The child process is never trusted: ids and all system columns come from the pla
 and a value that a column can't store fails its row alone.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import orjson
@@ -21,7 +20,7 @@ from core.document_schema import EXTRA, MADE_BY, SYSTEM, is_json
 from plugin_sdk.errors import HostFailed
 from plugin_sdk.pipeline import RowCondition
 
-ORDINAL = re.compile(r"_\d+\Z")
+ORDINAL = r"_\d+$"
 NOT_STORED = frozenset({*SYSTEM.names, "data"})
 Problems = dict[int, tuple[str, str]]
 """By row: the column, and what is wrong."""
@@ -67,35 +66,63 @@ def to_documents(
     return _split(inputs.table, sources, table, problems)
 
 
-def _sources(rows: pa.Table, result: pa.Table) -> "np.ndarray[Any, np.dtype[np.int64]]":
-    """For each row of the result, the planned row that it came from."""
-    known = {d: i for i, d in enumerate(rows["document_id"].to_pylist())}
-    found, seen = [], set()
-    ids = result["document_id"].to_pylist() if "document_id" in result.column_names else [None] * result.num_rows
-    for document_id in ids:
-        source = known.get(document_id)
-        if source is None and isinstance(document_id, str):
-            source = known.get(ORDINAL.sub("", document_id))
-        if source is None or document_id in seen:
-            raise HostFailed(
-                f"The plugin host answered with document_id {str(document_id)[:80]!r}, which it was not given.",
-                "Keep the column 'document_id' as it comes.",
-                "broke the protocol: document_id",
-            )
-        seen.add(document_id)
-        found.append(source)
-    return np.asarray(found, dtype=np.int64)
+class Sources(NamedTuple):
+    """For each row of the result, the planned row that it came from; `same` where that is the row itself."""
+
+    places: "np.ndarray[Any, np.dtype[np.int64]]"
+    same: bool
+
+    def of(self, column: Any) -> Any:
+        """The planned column's values, by row of the result."""
+        return _one(column) if self.same else _one(column.take(pa.array(self.places)))
 
 
-def _excused(rows: pa.Table, sources: Any, conditions: Sequence[RowCondition]) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+def _sources(rows: pa.Table, result: pa.Table) -> Sources:
+    """Where the result's rows came from.
+
+    Raises:
+        HostFailed: from nowhere, or twice under one id.
+    """
+    known = _one(rows["document_id"])
+    ids = _one(result["document_id"]) if "document_id" in result.column_names else pa.nulls(result.num_rows)
+    if ids.equals(known):
+        return Sources(np.arange(len(ids)), True)
+    if not len(ids):
+        return Sources(np.arange(0), False)
+    if not _is_text(ids.type):
+        _refuse(ids[0])
+    places = pc.index_in(ids, value_set=known)
+    if places.null_count:
+        expanded = pc.replace_substring_regex(ids, ORDINAL, "")
+        places = pc.coalesce(places, pc.index_in(expanded, value_set=known))
+    if places.null_count:
+        _refuse(ids.filter(pc.is_null(places))[0])
+    if pc.count_distinct(ids).as_py() != len(ids):
+        counted = pc.value_counts(ids)
+        _refuse(counted.field("values").filter(pc.greater(counted.field("counts"), 1))[0])
+    return Sources(places.to_numpy().astype(np.int64), False)
+
+
+def _refuse(document_id: Any) -> NoReturn:
+    shown = str(document_id.as_py())[:80]
+    raise HostFailed(
+        f"The plugin host answered with document_id {shown!r}, which it was not given.",
+        "Keep the column 'document_id' as it comes.",
+        "broke the protocol: document_id",
+    )
+
+
+def _excused(
+    rows: pa.Table, sources: Sources, conditions: Sequence[RowCondition]
+) -> "np.ndarray[Any, np.dtype[np.bool_]]":
     """Rows that some step passes by because of their MIME type."""
-    by_mime = {m: any(not c.matches(m) for c in conditions) for m in set(rows["mime_type"].to_pylist())}
-    flags = np.asarray([by_mime[m] for m in rows["mime_type"].to_pylist()], dtype=np.bool_)
-    return np.asarray(flags[sources])
+    mimes = sources.of(rows["mime_type"])
+    passed_by = [m for m in mimes.unique().to_pylist() if any(not c.matches(m) for c in conditions)]
+    return np.asarray(pc.is_in(mimes, value_set=pa.array(passed_by, mimes.type)).to_numpy(zero_copy_only=False))
 
 
 def _system(
-    extraction: Extraction, field: pa.Field, rows: pa.Table, sources: Any, result: pa.Table, now: datetime
+    extraction: Extraction, field: pa.Field, rows: pa.Table, sources: Sources, result: pa.Table, now: datetime
 ) -> Any:
     constants = {
         "collection_id": extraction.collection_id,
@@ -111,7 +138,7 @@ def _system(
         return _plain(result[field.name], field.type)
     if field.name not in rows.column_names:
         return pa.nulls(result.num_rows, field.type)
-    return _plain(rows[field.name].take(pa.array(sources)), field.type)
+    return _plain(sources.of(rows[field.name]), field.type)
 
 
 def _vector(extraction: Extraction, field: pa.Field, result: pa.Table, excused: Any, problems: Problems) -> Any:
@@ -255,12 +282,12 @@ def _checked_json(text: str) -> str:
     return text
 
 
-def _split(rows: pa.Table, sources: Any, table: pa.Table, problems: Problems) -> Checked:
+def _split(rows: pa.Table, sources: Sources, table: pa.Table, problems: Problems) -> Checked:
     if not problems:
         return Checked(table, [])
-    ids, objects = table["document_id"].to_pylist(), rows["object_id"].to_pylist()
+    ids, objects = table["document_id"].to_pylist(), sources.of(rows["object_id"]).to_pylist()
     failures = [
-        Failure(ids[row], objects[sources[row]], None, column, f"Column {column!r} {problem}.")
+        Failure(ids[row], objects[row], None, column, f"Column {column!r} {problem}.")
         for row, (column, problem) in sorted(problems.items())
     ]
     kept = [row for row in range(table.num_rows) if row not in problems]
