@@ -10,7 +10,7 @@ TEST_WORKERS ?= 4
 SOURCES := plugin_sdk core functions batch infra tests benchmarks examples
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status lint format test bench lambdas sam-tools validate sam-build deploy-local test-deployed clean
+.PHONY: help setup demo up down status lint format test bench bench-batch bench-tools lambdas sam-tools validate sam-build deploy-local test-deployed clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,6 +58,15 @@ test: lint  ## Run every test
 
 bench: setup  ## Measure, and print a table
 	@$(PY) -m benchmarks
+
+bench-batch: setup  ## Measure the batch engine against a bare loop, and Daft, Ray Data and Dask after `make bench-tools`
+	@$(PY) -m benchmarks.batch $(BENCH)
+
+# The peers pin libraries of their own, so they have an environment of their own.
+bench-tools: benchmarks/peers-constraints.txt  ## Build .venv-peers with what the batch engine is measured against
+	@$(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install -q --disable-pip-version-check -c benchmarks/peers-constraints.txt \
+	  'ray[data]' daft 'dask[dataframe,distributed]' pillow
 
 lambdas: setup  ## Build the functions' archives for AWS into build/lambdas
 	@$(PY) -m infra.lambdas
