@@ -29,6 +29,8 @@ from plugin_sdk.errors import InvalidArchive
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host import HostSettings, NetworkPolicy, PluginHost, Zygote
 from plugin_sdk.host.missing import accepted
+from plugin_sdk.host.model_view import downloads
+from plugin_sdk.host.network_rules import tenant_policy
 from plugin_sdk.pipeline import RowCondition
 
 MAX_HOSTS = 8
@@ -134,7 +136,11 @@ class Hosts:
     def _start(self, extraction: Extraction, plugin: PluginRef) -> Pipeline:
         folder = plugin_folder(self._blobs, plugin.archive, plugin.sha256)
         broker = broker_of(self._stores, extraction.scope, plugin.manifest.plugin_id)
-        host = self._forks().start(folder, name=plugin.manifest.plugin_id, broker=broker)
+        zygote = self._forks()
+        network = tenant_policy(
+            zygote.settings.network, os.environ, extraction.scope.org_id, extraction.scope.namespace_id
+        )
+        host = zygote.start(folder, name=plugin.manifest.plugin_id, broker=broker, network=network)
         config = extraction.extractor
         request = ExtractorRequest.of(
             config.feature_extractor_name, config.version, config.params, config.input_mappings
@@ -162,6 +168,7 @@ def host_settings(settings: Settings) -> HostSettings:
         model_cache=settings.model_cache,
         env={"CUDA_VISIBLE_DEVICES": gpus} if gpus else {},
         allow_missing=allow_missing(settings),
+        model_downloads=downloads(os.environ),
         network=NetworkPolicy.from_environment(os.environ),
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from plugin_sdk.errors import PlatformError
 from plugin_sdk.host.missing import WALLS, accepted
+from plugin_sdk.host.model_view import downloads
 from plugin_sdk.host.network import NetworkPolicy
 from plugin_sdk.host.settings import HostSettings
 
@@ -53,7 +54,8 @@ def local_host_settings(environ: Mapping[str, str] | None = None) -> HostSetting
         call_timeout_s=limits.get("call_timeout_s", defaults.call_timeout_s),
         scratch_mb=int(limits.get("scratch_mb", defaults.scratch_mb)),
         model_cache=cache,
-        env=OFFLINE if cache is None else {},
+        env=OFFLINE if cache is None and not downloads(env) else {},
+        model_downloads=downloads(env),
         allow_missing=accepted(env.get(ALLOW_MISSING, ""), ALLOW_MISSING) | (WALLS.keys() - LINUX),
         network=NetworkPolicy.from_environment(env),
     )

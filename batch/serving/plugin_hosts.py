@@ -18,6 +18,8 @@ from core.tenancy import Scope
 from plugin_sdk.errors import InvalidRealtime, PluginRaised
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host import HostSettings, NetworkPolicy, PluginHost, Zygote
+from plugin_sdk.host.model_view import downloads
+from plugin_sdk.host.network_rules import tenant_policy
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +77,8 @@ class PluginHosts:
             if self._zygote is None:
                 self._zygote = Zygote(_limits(self._settings)).__enter__()
             zygote = self._zygote
-        return zygote.start(folder, name=plugin.plugin_id, broker=broker)
+        network = tenant_policy(zygote.settings.network, os.environ, scope.org_id, scope.namespace_id)
+        return zygote.start(folder, name=plugin.plugin_id, broker=broker, network=network)
 
 
 def try_once(host: PluginHost, plugin: Plugin) -> None:
@@ -100,5 +103,6 @@ def _limits(settings: Settings) -> HostSettings:
         call_timeout_s=settings.inference_timeout_s,
         model_cache=settings.model_cache,
         allow_missing=allow_missing(settings),
+        model_downloads=downloads(os.environ),
         network=NetworkPolicy.from_environment(os.environ),
     )

@@ -42,7 +42,7 @@ class Handed:
     models: int = 0
     secrets: int = 0
     programs: int = 0
-    refused: int = 0
+    refused_questions: int = 0
 
 
 class Answer(NamedTuple):
@@ -105,7 +105,7 @@ class Answerer:
         except Exception as error:
             log.warning("a plugin's question failed", exc_info=True, extra={"plugin": self._name})
             problem, fix = f"{about[:200]}: {type(error).__name__}: {error}", "Try again."
-        self.handed.refused += 1
+        self.handed.refused_questions += 1
         return Answer({"error": [problem[:MAX_SHOWN], fix[:MAX_SHOWN]]})
 
     def _asset(self, url: str) -> Answer:

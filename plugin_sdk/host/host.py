@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -201,7 +202,7 @@ class PluginHost:
             )
         labels = [step.label for step in self.steps]
         with self._conversation() as flight:
-            mark = self._connection.log.total
+            mark, before = self._connection.log.total, self._used()
             flight.expect(labels, table.num_rows, on_progress)
             with shared(tables.share(table)) as (fd, size):
                 self._send(Op.RUN, {"size": size, "steps": steps}, flight, [fd, *self._output()])
@@ -209,6 +210,8 @@ class PluginHost:
             batch = self._fetch(summary, flight)
             flight.tell()
             self._connection.drain_log()
+            if used := spent(before, self._used()):
+                self._connection.log.add(f"used: {used}\n".encode())
             log = self._connection.log.since(mark)
             return results.assembled(table, batch, summary.masked(self._masks), self._manifest, log)
 
@@ -248,6 +251,18 @@ class PluginHost:
         told = self._ask(Op.PREDICT_BATCH, list(requests), Op.PREDICTIONS)
         with self._conversation():
             return parsed(lambda: [_answer(self._masks, *one) for one in _exactly(told, len(requests))])
+
+    def _used(self) -> dict[str, int]:
+        """What it has been given and has sent so far."""
+        usage = self.network_usage or Usage()
+        handed = asdict(self.handed)
+        handed.pop("assets")
+        return handed | {
+            "connections": usage.connections,
+            "refused connections": usage.refused,
+            "bytes sent": usage.sent_bytes,
+            "bytes received": usage.received_bytes,
+        }
 
     def _require_handler(self) -> None:
         if self.realtime is None:
@@ -389,6 +404,12 @@ def shared(file: tuple[int, int]) -> Iterator[tuple[int, int]]:
         yield file
     finally:
         os.close(file[0])
+
+
+def spent(before: dict[str, int], after: dict[str, int]) -> str:
+    """What was used between two counts, e.g. `1 models, 3 connections`; empty if nothing was."""
+    grown = {name: count - before[name] for name, count in after.items() if count > before[name]}
+    return ", ".join(f"{count} {name}" for name, count in grown.items())
 
 
 def _raised(told: Any, masks: Masks) -> PlatformError:

@@ -71,6 +71,8 @@ class NetworkPolicy:
     Attributes:
         allow: exceptions from ports and addresses.
         ports: allowed without an exception.
+        deny: hosts that are refused whatever else is said; `*.name` is all below it.
+        only: lists of hosts, each of which must name a host that may be reached; no list, no limit.
         ca_file: certificate authorities that the plugin trusts instead of the usual ones.
         max_connections: open at once.
         max_bytes: of one connection, each way.
@@ -81,6 +83,8 @@ class NetworkPolicy:
 
     allow: tuple[Allowance, ...] = ()
     ports: frozenset[int] = WEB_PORTS
+    deny: tuple[str, ...] = ()
+    only: tuple[tuple[str, ...], ...] = ()
     ca_file: Path | None = None
     max_connections: int = 64
     max_bytes: int = 1 << 30
@@ -108,6 +112,7 @@ class NetworkPolicy:
             Unresolved: the name has no address.
         """
         host = normalised(host)
+        self._check_tenant(host, port)
         allowance = next((rule for rule in self.allow if (rule.host, rule.port) == (host, port)), None)
         if allowance and allowance.target:
             return [allowance.target]
@@ -119,6 +124,12 @@ class NetworkPolicy:
             _require_public(host, port, addresses)
         return [Address(str(address), port) for address in addresses]
 
+    def _check_tenant(self, host: str, port: int) -> None:
+        if _listed(host, self.deny):
+            raise Refused(f"{host}:{port}: the operator denies this host")
+        if not all(_listed(host, hosts) for hosts in self.only):
+            raise Refused(f"{host}:{port}: the operator allows other hosts only")
+
     def _resolved(self, host: str, port: int) -> list[IPv4Address | IPv6Address]:
         try:
             found = list(dict.fromkeys(ip_address(text) for text in self.resolve(host, port)))
@@ -127,6 +138,10 @@ class NetworkPolicy:
         if not found:
             raise Unresolved(f"{host}:{port}: the name has no address")
         return found
+
+
+def _listed(host: str, hosts: Sequence[str]) -> bool:
+    return any(host == one or (one.startswith("*.") and host.endswith(one[1:])) for one in hosts)
 
 
 def allowances(text: str) -> tuple[Allowance, ...]:

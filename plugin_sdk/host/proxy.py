@@ -166,7 +166,7 @@ class Proxy:
             if request.tunnel:
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             upstream.sendall(request.first + rest)
-            self._count(sent=len(rest))
+            self._count(sent=len(request.first + rest))
             return self._relay(client, upstream, host, plain=not request.tunnel)
 
     def _dial(self, addresses: list[Address]) -> socket.socket:

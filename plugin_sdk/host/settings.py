@@ -22,6 +22,7 @@ class HostSettings:
         max_rows: most rows of a table that is taken back.
         start_timeout_s: seconds for the common imports, once.
         allow_missing: walls of `plugin_sdk.host.missing.WALLS` that the kernel may lack; hosts then run without them.
+        model_downloads: models that are not in the cache may be downloaded, through the proxy, into a host's scratch.
         network: what hosts may reach through their worker's proxy; None is nothing.
     """
 
@@ -35,4 +36,5 @@ class HostSettings:
     max_rows: int = 1_000_000
     start_timeout_s: float = 120.0
     allow_missing: frozenset[str] = frozenset()
+    model_downloads: bool = False
     network: NetworkPolicy | None = None

@@ -15,10 +15,12 @@ from typing import Any, NamedTuple
 
 from plugin_sdk.host import (
     borrowed,
+    http_clients,
     identity,
     kernel,
     landlock,
     limits,
+    model_view,
     namespaces,
     private_root,
     process_notice,
@@ -195,6 +197,9 @@ class Walls:
             identity.become(uid, gid)
         self._furnish(folder, uid, gid)
         surroundings.surround({**plan.env, **self._network_variables()}, str(scratch))
+        if not plan.program:
+            model_view.open_view(scratch)
+            http_clients.install()
         self._restrict(folder, scratch, plan.program)
         return Confined(surroundings.CONTROL_FD, surroundings.BOARD_FD, folder)
 

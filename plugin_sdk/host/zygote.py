@@ -21,6 +21,8 @@ from plugin_sdk.host.broker import Broker
 from plugin_sdk.host.connection import Connection
 from plugin_sdk.host.host import PluginHost
 from plugin_sdk.host.missing import LANDLOCK, NAMESPACES, check_accepted
+from plugin_sdk.host.model_view import DOWNLOADS
+from plugin_sdk.host.network import NetworkPolicy
 from plugin_sdk.host.programs import find_programs
 from plugin_sdk.host.protocol import FROM_ZYGOTE, Op, ProtocolError
 from plugin_sdk.host.settings import HostSettings
@@ -30,6 +32,8 @@ from plugin_sdk.host.walls import Plan, Site
 log = logging.getLogger(__name__)
 
 BOOT = "import sys; sys.path.insert(0, sys.argv[3]); from plugin_sdk.host.zygote_process import main; main()"
+OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+HUB = ("HF_ENDPOINT",)
 KEPT = ("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -72,13 +76,16 @@ class Zygote:
         """The zygote's process; None before its start."""
         return self._process.pid if self._process else None
 
-    def start(self, plugin_folder: Path, *, name: str, broker: Broker | None = None) -> PluginHost:
+    def start(
+        self, plugin_folder: Path, *, name: str, broker: Broker | None = None, network: NetworkPolicy | None = None
+    ) -> PluginHost:
         """A host for the plugin in this folder, confined and ready; nothing of the plugin is loaded yet.
 
         Args:
             plugin_folder: where its files lie, unpacked.
             name: for messages, e.g. `my_extractor@1.0.0`.
             broker: answers what the plugin asks for, for its own tenant alone; None gives nothing.
+            network: what this host may reach, where the settings give hosts a network; None is what they say.
 
         Raises:
             HostFailed: the host did not come up.
@@ -96,7 +103,7 @@ class Zygote:
         host = PluginHost(self, connection, name, reader, scratch, self.settings, broker or Broker())
         with self._lock:
             self._hosts.add(host)
-        host.wait_ready(self.settings.network if self._has_network() else None)
+        host.wait_ready((network or self.settings.network) if self._has_network() else None)
         return host
 
     def start_program(self, path: str) -> tuple[Connection, Path]:
@@ -301,5 +308,9 @@ def environment(settings: HostSettings) -> dict[str, str]:
     env |= {"PATH": "/usr/bin:/bin", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_TELEMETRY": "1"}
     env |= ALLOCATION
     if settings.model_cache is not None:
-        env |= {"HF_HOME": str(settings.model_cache.resolve()), "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+        env["HF_HOME"] = str(settings.model_cache.resolve())
+    if settings.model_downloads:
+        env |= {DOWNLOADS: "1"} | {name: os.environ[name] for name in HUB if name in os.environ}
+    elif settings.model_cache is not None:
+        env |= OFFLINE
     return env | dict(settings.env)
