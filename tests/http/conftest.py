@@ -3,20 +3,14 @@
 With OPENPEEK_TEST_URL and OPENPEEK_TEST_KEY set, it goes through that door alone (`make test-deployed`).
 """
 
-import asyncio
 import itertools
 import os
-import socket
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 
 from batch.serving.app import create_app as data_app
 from core.organizations import bootstrap
@@ -28,6 +22,7 @@ from infra.emulator import Emulator
 from infra.emulator.stack import deploy
 from infra.local.gateway import create_gateway
 from tests.conftest import provisioned
+from tests.served import served
 from tests.unit.api.conftest import Api
 
 GIVEN = URL in os.environ
@@ -60,7 +55,7 @@ def behind_functions(emulator: Emulator, folder: Path) -> Iterator[Api]:
         uploads_queue="http-uploads",
     )
     stores, data = Stores.open(settings), settings.model_copy(update={"data_uri": str(folder)})
-    with served(data_app(stores, Vectors.at(data), data)) as serving_url:
+    with served(data_app(stores, Vectors.at(data), data), lifespan=True) as serving_url:
         deploy(settings, "http", serving_url=serving_url)
         with httpx.Client(base_url=api_url(settings, "http"), timeout=60) as client:
             yield Api(client, bootstrap(stores))
@@ -69,23 +64,8 @@ def behind_functions(emulator: Emulator, folder: Path) -> Iterator[Api]:
 def behind_gateway(settings: Settings) -> Iterator[Api]:
     """The gateway of one machine, over real HTTP."""
     secret = bootstrap(Stores.open(settings))
-    with served(create_gateway(settings)) as url, httpx.Client(base_url=url, timeout=60) as client:
+    with served(create_gateway(settings), lifespan=True) as url, httpx.Client(base_url=url, timeout=60) as client:
         yield Api(client, secret)
-
-
-@contextmanager
-def served(app: object) -> Iterator[str]:
-    """The address of an ASGI app behind uvicorn on a free port."""
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))  # type: ignore[arg-type]
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=partial(asyncio.run, server.serve([listener])), daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(timeout=20)
 
 
 @pytest.fixture
@@ -94,7 +74,7 @@ def namespace(door: Api) -> Iterator[Api]:
     name = f"http_{os.getpid()}_{next(_numbers)}_{time.time_ns() % 10**6}"
     made = door.ok("POST", "/v1/namespaces", {"namespace_name": name})
     yield door.within(made["namespace_id"])
-    door.ok("DELETE", f"/v1/namespaces/{made['namespace_id']}")
+    door.ok("DELETE", f"/v1/namespaces/{made['namespace_id']}?force=true")
 
 
 @pytest.fixture(scope="session")

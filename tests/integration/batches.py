@@ -121,11 +121,11 @@ class Tenant:
         """The batch as it is now."""
         return get_batch(self.stores, self.scope, batch.bucket_id, batch.batch_id)
 
-    def ended(self, batch: Batch, timeout_s: float = 60.0) -> Batch:
+    def ended(self, batch: Batch, timeout_s: float = 150.0) -> Batch:
         """The batch once nothing more happens to it, nor to its task, which is written after it."""
         return self.until(batch, lambda b: b.status.ended and TaskStatus(self.progress(b)["status"]).ended, timeout_s)
 
-    def until(self, batch: Batch, reached: Any, timeout_s: float = 60.0) -> Batch:
+    def until(self, batch: Batch, reached: Any, timeout_s: float = 150.0) -> Batch:
         """The batch once `reached` says so."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:

@@ -3,7 +3,6 @@
 import hashlib
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ from typing import Any
 
 import httpx
 import pyarrow as pa
-import uvicorn
 
 from batch.serving.app import create_app
 from core.buckets import create_bucket
@@ -31,6 +29,7 @@ from core.stores.vectors import Vectors
 from core.tenancy import Principal, Scope
 from plugin_sdk.archives import pack
 from plugin_sdk.loading import load_plugin
+from tests.served import served
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 BUCKET_SCHEMA = {"properties": {"content": {"type": "text"}, "year": {"type": "integer"}}}
@@ -134,19 +133,8 @@ def write_documents(
 def running(stores: Stores) -> Iterator[httpx.Client]:
     """The serving app on a free port, and a client of it."""
     app = create_app(stores, Vectors.at(stores.settings), stores.settings)
-    config = uvicorn.Config(app, port=0, log_level="warning", lifespan="on", access_log=False)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    wait_for(lambda: server.started, 30)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            yield client
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        assert not thread.is_alive()
+    with served(app, lifespan=True) as url, httpx.Client(base_url=url, timeout=60) as client:
+        yield client
 
 
 def wait_for(condition: Any, timeout_s: float = 30.0) -> Any:

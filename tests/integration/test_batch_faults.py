@@ -60,7 +60,7 @@ def test_a_killed_service_goes_on_where_it_was_and_doubles_nothing(settings: Set
         first.wait()
 
     with ending(started(settings, log)):
-        ended = tenant.ended(batch, timeout_s=90)
+        ended = tenant.ended(batch)
 
     assert ended.status is COMPLETED, log.read_text()[-3000:]
     assert tenant.texts(collection) == sorted(TEXTS)
@@ -83,7 +83,7 @@ def test_a_service_told_to_stop_gives_its_job_back(settings: Settings, tmp_path:
     tenant.stores.queues.extend(job, 0)
 
     with ending(started(settings, log)):
-        ended = tenant.ended(batch, timeout_s=60)
+        ended = tenant.ended(batch)
 
     assert ended.status is COMPLETED, log.read_text()[-3000:]
     assert tenant.texts(collection) == sorted(TEXTS)
@@ -102,7 +102,7 @@ def test_stores_that_are_away_for_a_while_cost_nothing(settings: Settings) -> No
             link.cut()
             time.sleep(6.0)
             link.mend()
-            ended = direct.ended(batch, timeout_s=90)
+            ended = direct.ended(batch)
             later = direct.ended(direct.submit(direct.put("afterwards")))
 
     assert (ended.status, later.status) == (COMPLETED, COMPLETED)

@@ -28,7 +28,8 @@ from functions.api.app import create_app
 from functions.api.openapi import shape
 from infra.local.gateway import Gateway
 from tests.contract.schemas import contract
-from tests.unit.api.whole import SCHEMA, Place, new_place, new_tenant, serving
+from tests.served import served
+from tests.unit.api.whole import SCHEMA, Place, new_place, new_tenant
 from tests.unit.core.samples import FILES, HereInspector
 
 Json = dict[str, Any]
@@ -132,7 +133,7 @@ def world(module_moto_stores: Stores, tmp_path_factory: pytest.TempPathFactory) 
     """The platform, and the client's way to it."""
     app = app_of(module_moto_stores, tmp_path_factory.mktemp("vectors"))
     tenant = new_tenant(module_moto_stores, TestClient(app))
-    with serving(app) as address, mixpeek.ApiClient(mixpeek.Configuration(host=address)) as api:
+    with served(app, lifespan=False) as address, mixpeek.ApiClient(mixpeek.Configuration(host=address)) as api:
         api.set_default_header("Authorization", f"Bearer {tenant.secret}")
         yield World(module_moto_stores, api, tenant)
 

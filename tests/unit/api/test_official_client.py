@@ -11,7 +11,7 @@ from mixpeek import Mixpeek
 
 from core.organizations import bootstrap
 from core.stores import Stores
-from tests.unit.api.whole import serving
+from tests.served import served
 
 SCHEMA = {"properties": {"text": {"type": "text"}, "title": {"type": "string"}}}
 
@@ -20,7 +20,7 @@ SCHEMA = {"properties": {"text": {"type": "text"}, "title": {"type": "string"}}}
 def base_url(app: FastAPI, moto_stores: Stores) -> Iterator[str]:
     """The app behind uvicorn on a free port."""
     app.state.stores = moto_stores
-    with serving(app) as address:
+    with served(app, lifespan=False) as address:
         yield address
 
 

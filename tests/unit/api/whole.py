@@ -1,17 +1,9 @@
 """The whole platform's HTTP surface in this process, control routes and data routes, with one thing of each kind in it."""
 
-import asyncio
-import socket
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from fastapi.testclient import TestClient
 
 from batch.serving.app import create_app as data_app
@@ -56,21 +48,6 @@ def whole_app(stores: Stores, folder: Path) -> Gateway:
     """The gateway over these stores; no replica is started, for its lifespan does not begin."""
     settings = stores.settings.model_copy(update={"data_uri": str(folder)})
     return Gateway(create_app(stores, HereInspector()), data_app(stores, Vectors.at(settings), settings))
-
-
-@contextmanager
-def serving(app: Any) -> Iterator[str]:
-    """The address of an app behind uvicorn on a free port."""
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=partial(asyncio.run, server.serve([listener])), daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(timeout=10)
 
 
 def new_tenant(stores: Stores, client: TestClient) -> Api:
