@@ -60,6 +60,8 @@ class Done:
     def __init__(self, objects: Hashes | None = None, rows: Mapping[str, tuple[Rows, Hashes]] | None = None) -> None:
         self._objects = np.empty(0, np.uint64) if objects is None else np.unique(objects)
         self._rows = dict(rows or {})
+        self.skipped = 0
+        """Objects that were asked for and are done."""
 
     @classmethod
     def of(
@@ -69,20 +71,18 @@ class Done:
 
         Args:
             batch_id: count what this batch wrote alone.
-            since: count what was written from then on alone.
+            since: and of that, what was written from then on.
         """
         if not set(table.schema.names) >= HIDDEN:
             return cls()  # documents of before there were such columns
         maker = made_by(extraction)
         only = [f"{column(MADE_BY)} = {literal(maker)}", f"{column(SOURCE_VERSION)} IS NOT NULL"]
         if batch_id is not None:
-            only.append(f"{column('batch_id')} = {literal(batch_id)}")
-        if since is not None:
-            only.append(f"{column('created_at')} >= timestamp {literal(since.isoformat())}")
+            only.append(_of_batch(batch_id, since))
         counting = _Counting()
         for part in table.scan(["object_id", "blob_id", SOURCE_VERSION], " AND ".join(only)):
             counting.add(part)
-        if batch_id is None and since is None:
+        if batch_id is None:
             for part in table.ledger.scan(maker):
                 counting.add(part)
         return counting.done()
@@ -100,6 +100,7 @@ class Done:
             return [False] * len(object_ids)
         known = among(paired(hashes(object_ids), hashes(versions)), self._objects)
         found: list[bool] = (known & np.asarray([v is not None for v in versions], dtype=np.bool_)).tolist()
+        self.skipped += sum(found)
         return found
 
     def rows(self, import_id: str, start: int, stop: int, version: str | None = None) -> Rows:
@@ -107,7 +108,19 @@ class Done:
         rows, versions = self._rows.get(import_id, (NO_ROWS, np.empty(0, np.uint64)))
         part = slice(int(np.searchsorted(rows, start)), int(np.searchsorted(rows, stop)))
         rows, versions = rows[part], versions[part]
-        return np.unique(rows if version is None else rows[versions == hashes([version])[0]])
+        found = np.unique(rows if version is None else rows[versions == hashes([version])[0]])
+        self.skipped += len(found)
+        return found
+
+
+def written_since(table: DocumentTable, batch_id: str, since: datetime) -> int:
+    """Documents that a batch wrote from then on."""
+    return table.count_where(_of_batch(batch_id, since))
+
+
+def _of_batch(batch_id: str, since: datetime | None) -> str:
+    ours = f"{column('batch_id')} = {literal(batch_id)}"
+    return ours if since is None else f"{ours} AND {column('created_at')} >= timestamp {literal(since.isoformat())}"
 
 
 class _Counting:

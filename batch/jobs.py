@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from batch.bulk.importing import finish_import
+from batch.done import Done, written_since
 from batch.line import SMALL_OBJECTS, Job, Kind
 from batch.partitions import Extraction, PluginRef
 from batch.patience import patient
@@ -15,6 +16,7 @@ from batch.report import Report
 from batch.runner import Engine, EngineLost, Interrupted, Runner
 from batch.sink import Sink
 from batch.sizing import Sizing
+from batch.tending import Tender
 from batch.worker import Canceled
 from core.batches import Batch, get_batch, object_ids, set_status
 from core.buckets import find_bucket
@@ -30,7 +32,7 @@ from core.retries import Earlier, earlier, retried_ids
 from core.status import TaskStatus
 from core.stores import Stores
 from core.stores.queues import Message
-from core.stores.vectors import Vectors
+from core.stores.vectors import DocumentTable, Vectors
 from core.tasks import update_task
 from core.tenancy import Scope
 from plugin_sdk.errors import HostFailed, PlatformError, PluginRaised
@@ -74,6 +76,7 @@ class Work:
     stores: Stores
     vectors: Vectors
     engine: Engine
+    tender: Tender
     stopping: Callable[[], bool]
 
     def do(self, message: Message) -> None:
@@ -180,9 +183,23 @@ class Work:
         sink = Sink(self.stores.records, scope, collection.collection_id, table)
         sizing = Sizing(objects, self.engine.cluster.capacity().slots, self.stores.settings.partition_rows)
         ids = (object_ids if retried is None else retried_ids)(self.stores, scope, batch.batch_id)
-        with closing(plan(self.stores, extraction, ids, table.schema, lambda: sizing.rows)) as partitions:
-            runner = Runner(self.engine, check, sizing, priority=priority_of(batch))
-            runner.run(extraction, partitions, sink, report)
+        done = self._done(table, extraction, batch, report, retried is not None)
+        runner = Runner(self.engine, check, sizing, priority=priority_of(batch))
+        try:
+            with closing(plan(self.stores, extraction, ids, table.schema, lambda: sizing.rows, done)) as partitions:
+                runner.run(extraction, partitions, sink, report)
+        finally:
+            report.skip(done.skipped)
+            self.tender.ask(scope, collection.collection_id)
+
+    def _done(self, table: DocumentTable, extraction: Extraction, batch: Batch, report: Report, retry: bool) -> Done:
+        """What is left out: all that is up to date, or for a full batch what an earlier attempt at it wrote."""
+        since = batch.submitted_at
+        if since and not retry:
+            report.resume(patient(written_since)(table, batch.batch_id, since))
+        if batch.full and since and not retry:
+            return patient(Done.of)(table, extraction, batch_id=batch.batch_id, since=since)
+        return patient(Done.of)(table, extraction)
 
     def _extraction(self, scope: Scope, batch: Batch, collection: Collection, objects: int) -> Extraction:
         config = collection.feature_extractor
@@ -199,6 +216,7 @@ class Work:
             extractor=config,
             plugin=plugin,
             rows_expected=objects,
+            filters=batch.filters,
             run_id=new_id("run"),
         )
 

@@ -1,6 +1,7 @@
 """Reading: the rows of a partition, wherever they are: in the partition itself, or in the files that it names."""
 
 import threading
+from typing import Any
 
 import pyarrow as pa
 
@@ -8,7 +9,9 @@ from batch.bulk.cursors import Cursors
 from batch.bulk.parts import BulkPart
 from batch.bulk.reading import part_ids, read_part
 from batch.partitions import Extraction, Partition
+from core.conditions import parse
 from core.stores.blobs import Blobs
+from core.stores.rows import to_documents
 
 
 class Reader:
@@ -31,7 +34,15 @@ class Reader:
         if not isinstance(partition.source, BulkPart):
             return stored_table(partition.source)
         with self._guard:
-            return read_part(extraction, partition.source, schema, self._cursors)
+            return narrowed(read_part(extraction, partition.source, schema, self._cursors), extraction.filters)
+
+
+def narrowed(rows: pa.Table, filters: dict[str, Any] | None) -> pa.Table:
+    """The rows that pass the batch's filter."""
+    wanted = parse(filters)
+    if wanted is None:
+        return rows
+    return rows.filter(pa.array([wanted.matches(row) for row in to_documents(rows)], pa.bool_()))
 
 
 def partition_ids(extraction: Extraction, partition: Partition) -> list[tuple[str, str]]:

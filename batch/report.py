@@ -36,6 +36,7 @@ class Counts:
     written: int = 0
     failed: int = 0
     dropped: int = 0
+    skipped: int = 0
     step_seconds: dict[str, float] = field(default_factory=dict)
 
     def add(self, outcome: Outcome) -> None:
@@ -89,6 +90,15 @@ class Report:
         if time.monotonic() - self._published >= PUBLISH_EVERY_S:
             self._publish(TaskStatus.PROCESSING)
 
+    def skip(self, objects: int) -> None:
+        """Objects were left out, since their documents are up to date."""
+        self.counts.rows_done += objects
+        self.counts.skipped += objects
+
+    def resume(self, documents: int) -> None:
+        """An earlier attempt at this very batch wrote so many documents."""
+        self.counts.written += documents
+
     def log(self, collection_id: str, index: int, text: str) -> None:
         """Keep a piece of the batch's log."""
         if text.strip():
@@ -124,7 +134,7 @@ class Report:
 
     def _verdict(self) -> tuple[TaskStatus, str | None]:
         counts = self.counts
-        if counts.written == 0:
+        if counts.written == 0 and not counts.skipped:
             return TaskStatus.FAILED, f"No document was written. {self._why()}"
         if self.problems:
             return TaskStatus.COMPLETED_WITH_ERRORS, f"{counts.failed} of {counts.rows_done} rows failed. {self._why()}"
@@ -232,6 +242,7 @@ class Report:
             "documents_written": counts.written,
             "rows_failed": counts.failed,
             "rows_dropped": counts.dropped,
+            "rows_skipped": counts.skipped,
             "rows_per_s": round(rate, 1),
             "eta_s": round(left / rate, 1) if rate and not status.ended else None,
             "step_seconds": _rounded(counts.step_seconds),

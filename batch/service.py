@@ -20,6 +20,7 @@ from batch.jobs import SERVICE, Work, job_of
 from batch.line import Job, Line
 from batch.packages import tell_packages
 from batch.runner import Engine, EngineLost, Interrupted
+from batch.tending import Tender
 from batch.worker import WorkerSetup
 from core import log as logs
 from core.errors import StoreUnavailable
@@ -49,7 +50,7 @@ class Service:
         self._stores, self._client = stores, client
         self._stopping = threading.Event()
         self._line = Line(stores.settings.running_batches)
-        self._work = Work(stores, vectors, Engine.on(client), self._stopping.is_set)
+        self._work = Work(stores, vectors, Engine.on(client), Tender(stores, vectors), self._stopping.is_set)
         self._threads: set[threading.Thread] = set()
         self._lost: EngineLost | None = None
         self._told = False

@@ -29,6 +29,7 @@ OF_NAMESPACE = (
     "collection",
     "collection_name",
     "collection_counts",
+    "tending",
     "retriever",
     "retriever_name",
     "bucket",

@@ -66,6 +66,9 @@ class Settings(BaseModel):
     partition_rows: PositiveInt | None = None
     """Rows of every partition; None measures: half a second of work to two in each."""
 
+    version_grace_s: PositiveFloat = 600.0
+    """Seconds that a replaced version of a collection's dataset stays on disk: longer than any read takes."""
+
     step_timeout_s: PositiveFloat = 600.0
     """Seconds that one step may take over one batch of rows."""
 

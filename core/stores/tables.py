@@ -66,6 +66,10 @@ class DocumentTable:
         dataset = self._dataset.latest()
         return int(dataset.count_rows(filter=to_sql(filters, dataset.schema)))
 
+    def count_where(self, where: str) -> int:
+        """Documents for which this SQL holds."""
+        return int(self._dataset.latest().count_rows(filter=where))
+
     def scan(self, columns: Sequence[str], where: str | None = None) -> Iterator[pa.RecordBatch]:
         """These columns of all documents for which the SQL `where` holds, part by part."""
         yield from self._dataset.latest().to_batches(columns=list(columns), filter=where)
