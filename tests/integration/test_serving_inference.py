@@ -113,14 +113,19 @@ def test_trial_route_tells_what_came_back_or_went_wrong(place, deployed):
     assert client.post(path.replace("letters", "nothing"), json={}).status_code == 404
 
 
-def test_models_and_secrets_of_the_tenant_reach_its_handler(place, deployed):
-    stores, mine, client = place
+def test_models_and_secrets_of_the_tenant_reach_its_handler(module_stores, deployed, place):
+    """On a node that gives a request more than two seconds: the first one imports torch."""
+    mine = place[1]
     announced = {"name": "weights", "version": "1.0.0", "model_format": "safetensors"}
-    upload_model(stores, mine.scope, announced, BytesIO(save({"w": np.ones(3, np.float32)})))
-    create_secret(stores, mine.principal, "TOKEN", "a-secret")
+    upload_model(module_stores, mine.scope, announced, BytesIO(save({"w": np.ones(3, np.float32)})))
+    create_secret(module_stores, mine.principal, "TOKEN", "a-secret")
+    asked = {"do": "load", "model": "mixpeek://models/weights_1_0_0"}
 
-    answer = client.post(deployed.route_prefix, json={"do": "load", "model": "mixpeek://models/weights_1_0_0"})
-    missing = client.post(deployed.route_prefix, json={"do": "load", "model": "nothing_1_0_0"})
+    with running(module_stores) as client:
+        client.headers.update(mine.headers)
+        wait_for(lambda: client.post(deployed.route_prefix, json={"text": "a"}).status_code == 200, 60)
+        answer = client.post(deployed.route_prefix, json=asked, timeout=60)
+        missing = client.post(deployed.route_prefix, json=asked | {"model": "nothing_1_0_0"})
 
     assert answer.json() == {"sum": 3.0, "length": 8}
     assert "There is no model 'nothing_1_0_0' here" in missing.text
