@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import orjson
 import puremagic
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from batch.partitions import Extraction, Failure
 from batch.rows import TEXTS
@@ -94,6 +95,8 @@ def _is_text(prop: Any) -> bool:
 
 def _with_texts(table: pa.Table, fetch: Fetch) -> tuple[pa.Table, list[Failure]]:
     """Texts that lie in S3 put into `data` and their properties' columns; rows whose text can't be read left out."""
+    if table[TEXTS].null_count == table.num_rows:
+        return table.drop_columns([TEXTS]), []
     wanted = [orjson.loads(t) if t else {} for t in table[TEXTS].to_pylist()]
     table = table.drop_columns([TEXTS])
     urls = sorted({url for refs in wanted for url in refs.values()})
@@ -138,10 +141,11 @@ def _read_text(url: str, fetch: Fetch) -> tuple[str | None, str | None]:
 
 def _with_mime_types(table: pa.Table, fetch: Fetch) -> pa.Table:
     """MIME types where none was declared, from the file's first bytes, else from the blob's type."""
+    absent = pc.equal(pc.fill_null(table["mime_type"], ""), "")
+    if not pc.any(absent).as_py():
+        return table
     mimes = table["mime_type"].to_pylist()
     unknown = [i for i, mime in enumerate(mimes) if not mime]
-    if not unknown:
-        return table
     urls, types = table["blob_url"].to_pylist(), table["blob_type"].to_pylist()
     with ThreadPoolExecutor(READERS, thread_name_prefix="mime") as pool:
         found = list(pool.map(lambda i: _sniff(urls[i], types[i], fetch), unknown))

@@ -7,6 +7,7 @@ object's other blobs, and the object's metadata. Text that lies in S3 is named i
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import chain, count
 from typing import Any
 
@@ -24,10 +25,11 @@ from core.ids import document_id
 from core.imported import find_rows
 from core.imports import import_at, manifest_files
 from core.stores import Stores
-from core.stores.records import Body, chunks
+from core.stores.records import Body, Records, chunks
 
-READERS = 8
-KEYS_PER_READ = 100
+READERS = 4
+IDS_PER_PAGE = 500
+FEW = 50
 TEXT_TYPES = {"text", "string"}
 Row = dict[str, Any]
 
@@ -74,26 +76,50 @@ def read_objects(
 
     An import that is in the batch with all of its rows is one body here. Pages are read ahead by a few threads.
     """
-    pages = chain.from_iterable(chunks(ids, KEYS_PER_READ) for ids in object_ids)
+    pages = chain.from_iterable(chunks(ids, IDS_PER_PAGE) for ids in object_ids)
+    neighbours = _Neighbours()
     with ThreadPoolExecutor(READERS, thread_name_prefix="plan") as pool:
         ahead: deque[Future[tuple[list[Body], dict[str, list[int]]]]] = deque()
         for page in pages:
-            ahead.append(pool.submit(patient(_page), stores, extraction, page))
+            ahead.append(pool.submit(patient(_page), stores, extraction, page, neighbours))
             if len(ahead) > 2 * READERS:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
 
 
-def _page(stores: Stores, extraction: Extraction, ids: Sequence[str]) -> tuple[list[Body], dict[str, list[int]]]:
+@dataclass(slots=True)
+class _Neighbours:
+    """Whether the batch's objects lie beside each other in their bucket, as they do when it is all of it.
+
+    Then a page of them is one query, a fifth of the work of asking for each by its key.
+    """
+
+    likely: bool = True
+
+    def read(self, records: Records, pk: str, ids: Sequence[str]) -> dict[str, Body]:
+        """Those of the objects that a query finds."""
+        if not self.likely or len(ids) < FEW:
+            return {}
+        wanted = set(ids)
+        found = {r.sk: r.body for r in records.run_of(pk, min(ids), len(ids)) if r.sk in wanted}
+        self.likely = 2 * len(found) > len(ids)
+        return found
+
+
+def _page(
+    stores: Stores, extraction: Extraction, ids: Sequence[str], neighbours: _Neighbours
+) -> tuple[list[Body], dict[str, list[int]]]:
     pk = extraction.scope.key("object", extraction.bucket_id)
-    bodies = [record.body for record in stores.records.get_many([(pk, object_id) for object_id in ids])]
+    found = neighbours.read(stores.records, pk, ids)
+    left = [(pk, object_id) for object_id in ids if object_id not in found]
+    found |= {record.sk: record.body for record in stores.records.get_many(left)}
+    bodies = [found[object_id] for object_id in ids if object_id in found]
     named: dict[str, list[int]] = {}
     if len(bodies) < len(ids):
-        there = {body["object_id"] for body in bodies}
-        rows = find_rows(stores, extraction.scope, extraction.bucket_id, [i for i in ids if i not in there])
-        for found, number in rows.values():
-            named.setdefault(found.base, []).append(number)
+        rows = find_rows(stores, extraction.scope, extraction.bucket_id, [i for i in ids if i not in found])
+        for imported, number in rows.values():
+            named.setdefault(imported.base, []).append(number)
     return bodies, named
 
 

@@ -10,6 +10,7 @@ from botocore.session import Session
 
 from core.errors import StoreUnavailable
 from core.settings import Settings
+from core.stores.parsing import parse_reads
 
 # Signature V4 by name, else an emulator does not enforce the expiry of presigned URLs.
 CONFIG = Config(
@@ -29,13 +30,16 @@ def client(service: str, settings: Settings) -> Any:
     It is botocore's: boto3 adds transfers to it, which nobody here uses and which take longer to import than the rest.
     """
     local = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} if settings.aws_endpoint_url else {}
-    return Session().create_client(
+    made = Session().create_client(
         service,
         endpoint_url=settings.aws_endpoint_url,
         region_name=settings.aws_region,
         config=S3_CONFIG if service == "s3" else CONFIG,
         **local,
     )
+    if service == "dynamodb":
+        parse_reads(made)
+    return made
 
 
 def error_code(error: ClientError) -> str:

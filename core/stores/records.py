@@ -221,6 +221,11 @@ class Records:
         names = {"pk": "pk", "sk": "sk"}
         return self._page(names, pk, prefix, limit, cursor, newest_first)
 
+    def run_of(self, pk: str, first: str, limit: int) -> list[Record]:
+        """Up to `limit` records of one partition key from the sort key `first` on, or from shortly before it."""
+        cursor = base64.urlsafe_b64encode(orjson.dumps([first[:-1] or " "])).decode()
+        return self.query(pk, limit=limit, cursor=cursor).records
+
     def query_index(self, index_pk: str, *, prefix: str = "", limit: int = 100, cursor: str | None = None) -> Page:
         """Like `query`, over the sparse index that crosses tenants: for services, never for a request."""
         return self._page({"pk": "index_pk", "sk": "index_sk"}, index_pk, prefix, limit, cursor, False)

@@ -1,0 +1,77 @@
+"""Reading of a plan's objects: every one that is there, in the batch's order, whether it lies among others or not."""
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from batch import plan
+from batch.bulk.parts import BulkPart, BulkSource, Column
+from batch.bulk.pieces import parts_of
+from batch.plan import read_objects
+from core.imports import SourceFile
+from core.objects import Object
+from core.stores import Stores
+from core.stores.records import Entry
+from tests.unit.batch.test_bulk_reading import extraction
+
+SOURCE = BulkSource("imp_0123456789abcdef012", "obj_0123456789abcdef012", (Column("text", "t", "text", "text"),))
+FILES = [SourceFile("s3://b/1", "e1", 10, (30, 0, 30)), SourceFile("s3://b/2", "e2", 10, (40,))]
+
+
+@pytest.mark.parametrize("chosen", [slice(None), slice(None, None, 7), slice(20, 21), slice(100, 260)])
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_every_object_comes_once_in_the_batch_s_order(
+    moto_stores: Stores, monkeypatch: pytest.MonkeyPatch, chosen: slice, shuffled: bool
+) -> None:
+    monkeypatch.setattr(plan, "IDS_PER_PAGE", 120)
+    job = extraction(moto_stores)
+    pk = job.scope.key("object", job.bucket_id)
+    ids = [f"obj_{i:019x}" for i in range(400)]
+    moto_stores.records.put_many([Entry(pk, i, Object(object_id=i, bucket_id=job.bucket_id).body()) for i in ids])
+    wanted = ids[chosen]
+    if shuffled:
+        random.Random(1).shuffle(wanted)
+
+    pages = read_objects(moto_stores, job, [[*wanted, "obj_gone"]])
+
+    assert [body["object_id"] for bodies, _ in pages for body in bodies] == wanted
+
+
+class Ended:
+    """Says which rows are finished."""
+
+    def __init__(self, *rows: int) -> None:
+        self._rows = np.array(sorted(rows), dtype=np.int64)
+
+    def __bool__(self) -> bool:
+        return bool(self._rows.size)
+
+    def rows(self, import_id: str, start: int, stop: int) -> "np.ndarray[Any, np.dtype[np.int64]]":
+        assert import_id == SOURCE.import_id
+        return self._rows[(self._rows >= start) & (self._rows < stop)]
+
+
+def numbers(parts: list[BulkPart]) -> list[int]:
+    return [int(n) for part in parts for n in part.numbers]
+
+
+@pytest.mark.parametrize("rows", [1, 7, 30, 64, 1_000])
+def test_parts_hold_every_row_once_and_as_many_as_the_limit_says(rows: int) -> None:
+    parts = list(parts_of(SOURCE, FILES, lambda: rows))
+
+    assert numbers(parts) == list(range(100))
+    assert [p.rows for p in parts[:-1]] == [rows] * (len(parts) - 1)
+
+
+def test_finished_rows_and_what_was_not_asked_for_are_left_out() -> None:
+    ended = Ended(*range(30), 35, 99)
+
+    parts = list(parts_of(SOURCE, FILES, lambda: 20, None, ended))
+    some = list(parts_of(SOURCE, FILES, lambda: 20, np.array([2, 35, 36, 70]), ended))
+
+    assert numbers(parts) == [n for n in range(30, 99) if n != 35]
+    assert all(piece.first_row >= 30 for part in parts for piece in part.pieces)
+    assert numbers(some) == [36, 70]
+    assert list(parts_of(SOURCE, FILES, lambda: 20, None, Ended(*range(100)))) == []
