@@ -4,10 +4,10 @@ Whoever reaches a scheduler can run code on its workers, so one that is started 
 only this service and its workers have; plugin hosts and other users of the machine are refused.
 """
 
-import importlib.util
 import logging
 import os
 import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -78,7 +78,8 @@ class Capacity:
     @property
     def slots(self) -> int:
         """Partitions that run at once."""
-        return int(self._sum(SLOT) or self._sum(THREADS))
+        own = [w for w in self.workers.values() if SLOT not in w and GPU in w]
+        return int(self._sum(SLOT) + sum(w[GPU] for w in own)) or int(self._sum(THREADS))
 
     @property
     def gpus(self) -> int:
@@ -129,22 +130,13 @@ def gpus(client: Client) -> int:
     return Cluster(client).capacity().gpus
 
 
-def _local(settings: Settings) -> Any:
-    if has_gpu() and importlib.util.find_spec("dask_cuda"):
-        from dask_cuda import LocalCUDACluster  # needs a GPU to import
-
-        return LocalCUDACluster(
-            threads_per_worker=THREADS_PER_WORKER,
-            resources={**LANES, GPU: 1},
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            security=Security.temporary(),
-            protocol="tls",
-        )
-    return LocalCluster(
+def _local(settings: Settings) -> LocalCluster:
+    """Workers for the CPU, and one for each GPU, which has that GPU alone."""
+    cluster = LocalCluster(
         n_workers=settings.workers,
         threads_per_worker=THREADS_PER_WORKER,
         resources=LANES,
+        env={"CUDA_VISIBLE_DEVICES": ""},
         processes=True,
         host="127.0.0.1",
         dashboard_address="127.0.0.1:0",
@@ -152,8 +144,23 @@ def _local(settings: Settings) -> Any:
         memory_limit=0,  # the hosts have limits of their own; a worker holds little
         silence_logs=logging.WARNING,
     )
+    count = gpu_count() if settings.gpus is None else settings.gpus
+    if count:
+        cluster.worker_spec.update({f"gpu-{n}": _on_gpu(cluster.new_spec, n) for n in range(count)})
+        cluster.sync(cluster._correct_state)
+    return cluster
 
 
-def has_gpu() -> bool:
-    """Whether an NVIDIA driver is installed."""
-    return shutil.which("nvidia-smi") is not None
+def _on_gpu(spec: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """A worker like those of `spec` that owns this GPU: its hosts see no other, before torch is loaded in them."""
+    env = spec["options"].get("env", {}) | {"CUDA_VISIBLE_DEVICES": str(number)}
+    return {"cls": spec["cls"], "options": spec["options"] | {"env": env, "resources": {GPU: 1}, "nthreads": 2}}
+
+
+def gpu_count() -> int:
+    """How many GPUs the NVIDIA driver lists; 0 where there is none."""
+    tool = shutil.which("nvidia-smi")
+    if not tool:
+        return 0
+    listed = subprocess.run([tool, "-L"], capture_output=True, text=True, timeout=30, check=False)
+    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())

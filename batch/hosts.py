@@ -49,11 +49,6 @@ class Pipeline:
         """Which rows each step handles."""
         return [RowCondition(step.condition) for step in self.steps]
 
-    @property
-    def wants_gpu(self) -> bool:
-        """Whether a step asks for a GPU."""
-        return any(str(step.resource_type) == "GPU" for step in self.steps)
-
 
 class Hosts:
     """The plugin hosts of this process; tasks of several threads borrow them. The longest idle ones end first."""

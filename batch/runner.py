@@ -17,9 +17,10 @@ from batch.fairness import Share, Window
 from batch.partitions import Extraction, Failure, Outcome, Partition
 from batch.reading import partition_ids
 from batch.report import Report
+from batch.segments import Segment
 from batch.sink import Sink
 from batch.sizing import Sizing
-from batch.worker import StepFacts, abort, run_partition, warm
+from batch.worker import StepFacts, abort, run_segment, warm
 from core.errors import StoreUnavailable
 from plugin_sdk.errors import PlatformError
 
@@ -174,20 +175,23 @@ class Runner:
             report.log(extraction.collection_id, LOG_OF_DRIVER, text)
 
     def _submit(self, extraction: Extraction, partition: Partition, facts: StepFacts) -> Future:
+        """One task a segment, each with the one before it as its input; without a GPU all steps are one segment."""
         capacity, is_first = self._cluster.capacity(), partition.index == 0
         is_small = extraction.rows_expected is not None and extraction.rows_expected <= SMALL_ROWS
-        resources = capacity.express if is_first or is_small else capacity.slot
-        if facts.wants_gpu and capacity.gpus:
-            resources = {GPU: 1}
-        return self._client.submit(
-            run_partition,
-            extraction,
-            partition,
-            key=f"{extraction.batch_id}-{extraction.collection_id}-{extraction.run_id}-{partition.index:06d}",
-            resources=resources,
-            priority=FIRST if is_first else self._priority,
-            pure=False,
-        )
+        on_cpu = capacity.express if is_first or is_small else capacity.slot
+        source: Any = partition
+        for number, segment in enumerate(facts.segments if capacity.gpus else [Segment(None, False)]):
+            source = self._client.submit(
+                run_segment,
+                extraction,
+                source,
+                segment.until,
+                key=f"{extraction.batch_id}-{extraction.collection_id}-{extraction.run_id}-{partition.index:06d}.{number}",
+                resources={GPU: 1} if segment.on_gpu else on_cpu,
+                priority=FIRST if is_first else self._priority,
+                pure=False,
+            )
+        return source
 
     def _arrived(self, extraction: Extraction) -> list[tuple[Partition, Outcome]]:
         """What is done by now; waits a moment for the first, or until the window has room."""

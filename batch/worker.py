@@ -8,8 +8,10 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -22,15 +24,17 @@ from batch.inputs import Inputs, prepare_inputs
 from batch.partitions import Extraction, Failure, Outcome, Partition, PluginRef
 from batch.patience import patient
 from batch.reading import Reader
+from batch.segments import Carried, Segment, renamed, segments_of
 from batch.writing import write
 from core.document_schema import HIDDEN
 from core.ids import now
 from core.settings import Settings
 from core.stores.aws import client
 from core.stores.blobs import Blobs
-from core.stores.vectors import Vectors
+from core.stores.vectors import DocumentTable, Vectors
 from plugin_sdk.errors import HostFailed, PlatformError, PluginRaised
 from plugin_sdk.host import PluginHost
+from plugin_sdk.host.replies import Result
 from plugin_sdk.outcomes import KILLED_FOR_MEMORY, RowFailure
 
 log = logging.getLogger(__name__)
@@ -48,11 +52,25 @@ class Canceled(PlatformError):
     code = "canceled"
 
 
+class StaysTogether(Exception):
+    """Rows between two segments that can't leave their process."""
+
+
+EVERY_STEP = 1 << 30
+Keep = Callable[[pa.Table, Pipeline, Result], pa.Table]
+"""What to keep of a run: given its rows, the pipeline that ran, and the result."""
+
+
 class StepFacts(NamedTuple):
     """What the driver needs to know of a pipeline before it submits work."""
 
     labels: list[str]
-    wants_gpu: bool
+    segments: list[Segment]
+
+    @property
+    def wants_gpu(self) -> bool:
+        """Whether a step asks for a GPU."""
+        return any(segment.on_gpu for segment in self.segments)
 
 
 class Worker:
@@ -92,41 +110,83 @@ class Worker:
             with self._guard:
                 del self._running[host]
 
-    def run(self, extraction: Extraction, partition: Partition) -> Outcome:
-        """The partition's documents, written and not yet visible."""
+    def run(self, extraction: Extraction, source: Partition | Carried, until: int | None) -> Carried | Outcome:
+        """Run the partition's steps before `until`, from where it is; all of them, and write its documents, for None.
+
+        Rows that can't go to another worker as Arrow stay as they were: the next segment runs these steps too.
+        """
         started = time.perf_counter()
         table = patient(self.vectors.open)(extraction.scope, extraction.collection_id)
+        carried = source if isinstance(source, Carried) else self._begin(extraction, source, table)
+        if until is not None:
+            carried = self._advance(extraction, carried, until)
+            _count(carried.outcome, "total", started)
+            return carried
+        outcome = carried.outcome
+        parts = self._extract(extraction, carried, table.schema)
+        written = time.perf_counter()
+        write(extraction, table, parts, carried.planned, outcome)
+        _count(outcome, "write", written)
+        _count(outcome, "total", started)
+        return outcome
+
+    def _begin(self, extraction: Extraction, partition: Partition, table: DocumentTable) -> Carried:
+        started = time.perf_counter()
         planned = patient(self.reader.table)(extraction, partition, table.schema)
         outcome = Outcome(partition.index, rows=planned.num_rows)
         fetch = patient(scoped_fetch(self.blobs, extraction.settings, extraction.scope))
         inputs = prepare_inputs(extraction, planned, fetch)
         outcome.failures += inputs.failures
-        outcome.seconds["read"] = time.perf_counter() - started
-        parts = self._extract(extraction, inputs, table.schema, outcome)
-        written = time.perf_counter()
-        write(extraction, table, parts, planned, outcome)
-        outcome.seconds["write"] = time.perf_counter() - written
-        outcome.seconds["total"] = time.perf_counter() - started
-        return outcome
+        _count(outcome, "read", started)
+        return Carried(0, planned, inputs, [inputs.table] if inputs.table.num_rows else [], outcome)
 
-    def _extract(self, extraction: Extraction, inputs: Inputs, schema: pa.Schema, outcome: Outcome) -> list[pa.Table]:
-        plugin = extraction.plugin
-        if plugin is None:
+    def _advance(self, extraction: Extraction, carried: Carried, until: int) -> Carried:
+        assert extraction.plugin is not None  # only a plugin has segments
+        outcome, step = deepcopy(carried.outcome), carried.step
+
+        def keep(rows: pa.Table, pipeline: Pipeline, result: Result) -> pa.Table:
+            if any(failure.column for failure in result.failures):
+                raise StaysTogether
+            return renamed(result.table, ids)
+
+        ids = carried.inputs.table["document_id"].to_pylist()
+        try:
+            parts = self._run_rows(extraction, extraction.plugin, carried.parts, (step, until), outcome, keep)
+        except StaysTogether:
+            return carried
+        return replace(carried, step=until, parts=parts, outcome=outcome)
+
+    def _extract(self, extraction: Extraction, carried: Carried, schema: pa.Schema) -> list[pa.Table]:
+        outcome, inputs = carried.outcome, carried.inputs
+        ids = inputs.table["document_id"].to_pylist()
+
+        def keep(rows: pa.Table, pipeline: Pipeline, result: Result) -> pa.Table:
+            found = renamed(result.table, ids) if carried.step else result.table
+            part = inputs if carried.step else inputs._replace(table=rows)
+            return self._checked(extraction, part, found, schema, pipeline, outcome)
+
+        if extraction.plugin is None:
             return [self._checked(extraction, inputs, inputs.table, schema, None, outcome)]
-        return self._run_rows(extraction, plugin, inputs, schema, outcome)
+        steps = (carried.step, EVERY_STEP)
+        return self._run_rows(extraction, extraction.plugin, carried.parts, steps, outcome, keep)
 
     def _run_rows(
-        self, extraction: Extraction, plugin: PluginRef, inputs: Inputs, schema: pa.Schema, outcome: Outcome
+        self,
+        extraction: Extraction,
+        plugin: PluginRef,
+        parts: list[pa.Table],
+        steps: tuple[int, int],
+        outcome: Outcome,
+        keep: Keep,
     ) -> list[pa.Table]:
         """Runs rows in the plugin's host, and each half again where the host dies of them."""
         done: list[pa.Table] = []
-        waiting = [inputs.table] if inputs.table.num_rows else []
+        waiting = parts[::-1]
         lone = 0
         while waiting:
             rows = waiting.pop()
             try:
-                part = inputs._replace(table=rows)
-                done.append(self._run_once(extraction, plugin, part, schema, outcome))
+                done.append(self._run_once(extraction, plugin, rows, steps, outcome, keep))
             except PluginRaised as error:
                 outcome.failures += _failures(rows, error)
             except HostFailed as error:
@@ -142,17 +202,25 @@ class Worker:
         return done
 
     def _run_once(
-        self, extraction: Extraction, plugin: PluginRef, inputs: Inputs, schema: pa.Schema, outcome: Outcome
+        self,
+        extraction: Extraction,
+        plugin: PluginRef,
+        rows: pa.Table,
+        steps: tuple[int, int],
+        outcome: Outcome,
+        keep: Keep,
     ) -> pa.Table:
         with self.hosts.lease(extraction, plugin) as pipeline, self._at_work(extraction, pipeline.host):
-            result = pipeline.host.run(_visible(inputs.table))
-        documents = self._checked(extraction, inputs, result.table, schema, pipeline, outcome)
-        outcome.failures += [_reported(inputs.table, failure) for failure in result.failures]
+            whole = steps == (0, EVERY_STEP)
+            last = min(steps[1], len(pipeline.steps))
+            result = pipeline.host.run(_visible(rows), steps=None if whole else (steps[0], last))
+        kept = keep(rows, pipeline, result)
+        outcome.failures += [_reported(rows, failure) for failure in result.failures]
         outcome.dropped += result.rows_dropped
         outcome.log = (outcome.log + result.log)[-LOG_BYTES:]
         for label, seconds in result.step_seconds.items():
             outcome.step_seconds[label] = outcome.step_seconds.get(label, 0.0) + seconds
-        return documents
+        return kept
 
     def _checked(
         self,
@@ -204,9 +272,9 @@ class WorkerSetup(WorkerPlugin):  # type: ignore[misc]
             log.warning("plugin hosts can't be started", exc_info=True)
 
 
-def run_partition(extraction: Extraction, partition: Partition) -> Outcome:
-    """The task that the scheduler hands out."""
-    return worker_of(extraction.settings).run(extraction, partition)
+def run_segment(extraction: Extraction, source: Partition | Carried, until: int | None) -> Carried | Outcome:
+    """The task that the scheduler hands out: what a worker makes of a partition, or of what another has made of it."""
+    return worker_of(extraction.settings).run(extraction, source, until)
 
 
 def warm(extraction: Extraction) -> StepFacts | PlatformError:
@@ -216,7 +284,7 @@ def warm(extraction: Extraction) -> StepFacts | PlatformError:
     """
     worker = worker_of(extraction.settings)
     if extraction.plugin is None:
-        return StepFacts([], False)
+        return StepFacts([], segments_of([]))
     try:
         return patient(_facts)(worker, extraction, extraction.plugin)
     except PlatformError as error:
@@ -225,7 +293,7 @@ def warm(extraction: Extraction) -> StepFacts | PlatformError:
 
 def _facts(worker: Worker, extraction: Extraction, plugin: PluginRef) -> StepFacts:
     with worker.hosts.lease(extraction, plugin) as pipeline:
-        return StepFacts([step.label for step in pipeline.steps], pipeline.wants_gpu)
+        return StepFacts([step.label for step in pipeline.steps], segments_of(pipeline.steps))
 
 
 def abort(settings: Settings, run_id: str) -> None:
@@ -236,6 +304,10 @@ def abort(settings: Settings, run_id: str) -> None:
 def _visible(rows: pa.Table) -> pa.Table:
     """Rows as a plugin sees them: without what the platform keeps for itself."""
     return rows.drop_columns([n for n in HIDDEN if n in rows.column_names])
+
+
+def _count(outcome: Outcome, what: str, since: float) -> None:
+    outcome.seconds[what] = outcome.seconds.get(what, 0.0) + time.perf_counter() - since
 
 
 def _parts(rows: pa.Table, suspects: Sequence[int]) -> list[pa.Table]:

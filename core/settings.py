@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 PREFIX = "OPENPEEK_"
 
@@ -59,6 +59,9 @@ class Settings(BaseModel):
 
     workers: PositiveInt = 2
     """Worker processes of that cluster."""
+
+    gpus: NonNegativeInt | None = None
+    """GPUs of this machine that get a worker each, besides; None: all that nvidia-smi lists."""
 
     running_batches: PositiveInt = 8
     """Large batches that one organization runs at once, and as many small ones beside them; others wait."""

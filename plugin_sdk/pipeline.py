@@ -53,11 +53,12 @@ class StepDefinition:
     """One service of a pipeline.
 
     `service_class` is built once per worker and step, with `(config, progress_actor=…)`, `(config)` or `()`, and
-    called with a `pandas.DataFrame` of at most `batch_size` rows.
+    called with a `pandas.DataFrame` of at most `batch_size` rows. A step that names no `resource_type` is a CPU step,
+    unless the manifest's `compute_profile` says otherwise.
     """
 
     service_class: Any
-    resource_type: ResourceType = ResourceType.CPU
+    resource_type: ResourceType = None  # type: ignore[assignment]
     config: Any = None
     condition: RowCondition = RowCondition.ALWAYS
     enabled: bool = True
@@ -66,7 +67,8 @@ class StepDefinition:
     name: str | None = None
 
     def __post_init__(self) -> None:
-        self.resource_type = _member(ResourceType, self.resource_type, "resource_type")
+        self.is_placed = self.resource_type is not None
+        self.resource_type = _member(ResourceType, self.resource_type or ResourceType.CPU, "resource_type")
         self.condition = _member(RowCondition, self.condition, "condition")
         for key in ("batch_size", "max_concurrency"):
             value = getattr(self, key)

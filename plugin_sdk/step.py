@@ -38,8 +38,7 @@ class Step:
         self.definition = definition
         self.label = definition.label
         self.condition = definition.condition
-        self.resource_type = definition.resource_type
-        defaults = definition.resource_type
+        self.resource_type = defaults = _resource_type(definition, profile)
         given = (profile.batch_size, profile.max_concurrency) if profile else (None, None)
         self.batch_size = definition.batch_size or given[0] or defaults.default_batch_size
         self.max_concurrency = definition.max_concurrency or given[1] or defaults.default_max_concurrency
@@ -78,6 +77,13 @@ class Step:
         kinds = frame["mime_type"].tolist()
         fits = {kind: isinstance(kind, str) and self.condition.matches(kind) for kind in set(kinds)}
         return np.array([fits[kind] for kind in kinds], bool)
+
+
+def _resource_type(definition: StepDefinition, profile: ComputeProfile | None) -> ResourceType:
+    """The step's own, else the profile's, else CPU."""
+    if definition.is_placed or profile is None or profile.resource_type is None:
+        return definition.resource_type
+    return ResourceType(profile.resource_type.upper())
 
 
 def open_steps(definitions: Iterable[StepDefinition], profile: ComputeProfile | None = None) -> list[Step]:

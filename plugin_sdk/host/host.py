@@ -200,7 +200,7 @@ class PluginHost:
             raise InvalidPipeline(
                 f"Plugin '{self.name}': no pipeline is open in its host.", "Call open_pipeline first."
             )
-        labels = [step.label for step in self.steps]
+        labels = [step.label for step in self.steps[slice(*(steps or (None,)))]]
         with self._conversation() as flight:
             mark, before = self._connection.log.total, self._used()
             flight.expect(labels, table.num_rows, on_progress)

@@ -136,6 +136,16 @@ def test_batches_have_the_step_s_size_and_count_from_zero():
     assert sizes == [(3, [0, 1, 2]), (3, [0, 1, 2]), (1, [0])]
 
 
+def test_the_profile_places_steps_that_name_no_resource_type() -> None:
+    profile = ComputeProfile(resource_type="gpu")
+    own = StepDefinition(service_class=WithNothing, resource_type=ResourceType.CPU)
+
+    bare, placed = open_steps([StepDefinition(service_class=WithNothing), own], profile)
+
+    assert (bare.resource_type, bare.batch_size) == (ResourceType.GPU, 8)
+    assert (placed.resource_type, placed.batch_size) == (ResourceType.CPU, 64)
+
+
 def test_a_step_s_numbers_override_the_profile_s_which_override_the_defaults():
     profile = ComputeProfile(batch_size=10, max_concurrency=3)
     definitions = [
