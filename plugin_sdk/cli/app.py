@@ -39,6 +39,7 @@ COMMANDS = {
     "bucket create": "bucket:create",
     "bucket list": "bucket:list_buckets",
     "bucket upload": "bucket:upload",
+    "bucket import": "bucket_import:import_rows",
     "collection create": "collection:create",
     "collection list": "collection:list_collections",
     "collection delete": "collection:delete",

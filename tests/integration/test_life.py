@@ -278,6 +278,23 @@ def test_parameter_out_of_bounds_is_named(platform, prose):
     assert "threshold" in done.stderr
 
 
+def test_a_file_of_rows_is_imported_and_its_rows_are_objects(platform, prose, tmp_path):
+    platform.ask("bucket", "create", "rows", "-p", "text=text", "-p", "year=integer", "-n", prose)
+    file = tmp_path / "rows.csv"
+    file.write_text('body,year\n"first, quoted",1\nsecond,2\n')
+
+    made = platform.ask("bucket", "import", "rows", str(file), "--text", "text=body", "-m", "year", "-n", prose)
+    listed = platform.request("POST", "/v1/buckets/rows/objects/list", headers={"X-Namespace": prose}, json={}).json()
+    file.write_text("body\n")
+    refused = platform.mixpeek("bucket", "import", "rows", str(file), "-t", "text=no", "-n", prose)
+
+    assert (made["status"], made["rows"]) == ("COMPLETED", 2)
+    found = [(o["blobs"][0]["data"], o["year"]) for o in listed["results"]]
+    assert found == [("first, quoted", 1), ("second", 2)]
+    assert refused.returncode == 1
+    assert "has no column 'no'" in refused.stderr
+
+
 def test_empty_bucket_can_not_be_run(platform, prose):
     platform.ask("bucket", "create", "empty", "-n", prose)
     platform.ask("collection", "create", "of_nothing", "-b", "empty", "-e", "my_extractor@1.0.0", "-n", prose)
