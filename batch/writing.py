@@ -41,9 +41,13 @@ def _note_replaced(planned: pa.Table, stays: Any, outcome: Outcome) -> None:
     """What the commit removes: what these blobs gave before, and what their objects gave of blobs they lost."""
     objects, blobs = hashes(planned["object_id"]), hashes(planned["blob_id"])
     needed = blobs_of_versions(planned[SOURCE_VERSION])
+    gone = blobs[~stays] if stays.any() else blobs
+    if (needed <= 1).all():
+        outcome.replaced = Replaced(objects, gone, objects, blobs)
+        return
     distinct, inverse, counts = np.unique(objects, return_inverse=True, return_counts=True)
     whole = counts[inverse] >= needed
-    outcome.replaced = Replaced(distinct, np.unique(blobs[~stays]), np.unique(objects[whole]), np.unique(blobs[whole]))
+    outcome.replaced = Replaced(distinct, gone, objects[whole], blobs[whole])
     outcome.incomplete = Blobs(objects[~whole], blobs[~whole], needed[~whole])
 
 
