@@ -87,7 +87,8 @@ def finish_removal(stores: Stores, job: Mapping[str, Any]) -> None:
 def _check_idle(stores: Stores, scope: Scope, namespace: Namespace) -> None:
     prefix = active_of(scope, "", "").sk.rstrip("#") + "#"
     pointers = [record.body for record in stores.records.each(ACTIVE, prefix=prefix)]
-    places = [(scope.key("batch", p["bucket_id"]), p["batch_id"]) for p in pointers]
+    buckets = stores.records.existing(scope.key("bucket"), [p["bucket_id"] for p in pointers])
+    places = [(scope.key("batch", p["bucket_id"]), p["batch_id"]) for p in pointers if p["bucket_id"] in buckets]
     busy = [r.sk for r in stores.records.get_many(places) if not Batch.model_validate(r.body).status.ended]
     if busy:
         raise IllegalTransition(

@@ -34,12 +34,17 @@ def _paths() -> list[tuple[re.Pattern[str], str]]:
     return [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path) + r"\Z"), path) for path in ordered]
 
 
-def assert_answers(method: str, path: str, status: int, body: Any) -> None:
-    """Fail unless the contract lists this status for the route and `body` has its schema."""
+def template_of(method: str, path: str) -> str | None:
+    """The contract's path that a request of this path means; None where the contract has no such route."""
     path = path.partition("?")[0]
-    template = next(
+    return next(
         (t for pattern, t in _paths() if pattern.match(path) and method.lower() in contract()["paths"][t]), None
     )
+
+
+def assert_answers(method: str, path: str, status: int, body: Any) -> None:
+    """Fail unless the contract lists this status for the route and `body` has its schema."""
+    template = template_of(method, path)
     assert template, f"the contract has no {method} {path}"
     responses = contract()["paths"][template][method.lower()]["responses"]
     known = str(status) if str(status) in responses else "default"

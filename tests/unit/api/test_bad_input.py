@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from core.stores import Stores
 from core.web.bodies import MAX_BODY_BYTES, MAX_FORM_BYTES
-from tests.contract.schemas import assert_answers
+from tests.contract.schemas import assert_answers, template_of
 from tests.unit.api.test_openapi import METHODS, resolved
 from tests.unit.api.whole import Place, new_place, new_tenant, whole_app
 
@@ -287,5 +287,5 @@ def test_names_that_trick_paths_are_refused_by_their_field(place: Place, name: s
 def test_answers_to_bad_input_are_in_the_contract(place: Place, document: Json) -> None:
     for method, path, _ in with_json(document):
         answer = send(place, method, path, b"{")
-        if "/documents/search" not in path and "realtime/test" not in path:
+        if template_of(method, place.filled(path)):
             assert_answers(method, place.filled(path), answer.status_code, answer.json())

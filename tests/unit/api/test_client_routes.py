@@ -222,7 +222,7 @@ def failed_batch(world: World, place: Place) -> str:
     for status in (TaskStatus.PROCESSING, TaskStatus.COMPLETED_WITH_ERRORS):
         set_status(world.stores, scope, bucket, batch, status)
     row = {"object_id": place.ids["object_identifier"], "collection_id": "c", "tier_num": 0, "error_type": "network"}
-    row |= {"message": "none", "step": None, "retry_count": 0}
+    row |= {"document_id": "doc_1", "message": "none", "step": None, "retry_count": 0}
     world.stores.records.put_many([Entry(scope.key("failed", batch), "00#c#000000", {"failed": [row]})])
     return batch
 
@@ -248,6 +248,7 @@ PREPARED: Mapping[str, Callable[[World, Place], Json]] = {
     "post /v1/buckets/{}/batches/{}/submit": lambda w, p: {"batch_id": draft(w, p)},
     "post /v1/buckets/{}/batches/{}/retry": lambda w, p: {"batch_id": failed_batch(w, p)},
     "delete /v1/buckets/{}/batches/{}": lambda w, p: {"batch_id": ended(w, p)},
+    "delete /v1/namespaces/{}": lambda w, p: {"namespace_id": p.namespace, "ended": ended(w, p)},
     "post /v1/buckets/{}/uploads/{}/confirm": lambda w, p: {"upload_id": w.bucket_upload(p)},
     "post /v1/buckets/{}/uploads/confirm/batch": lambda w, p: {
         "body": {"confirmations": [{"upload_id": w.bucket_upload(p)}]}
