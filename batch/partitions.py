@@ -124,4 +124,10 @@ class Outcome:
     failures: list[Failure] = field(default_factory=list)
     step_seconds: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    bytes_in: int = 0
+    bytes_out: int = 0
+    host_mb: dict[str, float] = field(default_factory=dict)
+    """Most memory that the hosts of each worker held so far."""
+
+    hosts_lost: int = 0
     log: str = ""

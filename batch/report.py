@@ -1,5 +1,6 @@
 """Report: what a batch tells the world while it runs and when it ends: task, tiers, failed rows, logs; never too often."""
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -8,6 +9,8 @@ from typing import Any
 
 from batch.partitions import Failure, Outcome
 from batch.patience import patient
+from batch.pulse import Message
+from batch.speed import Speed
 from core.batches import Batch, set_status
 from core.errors import NotFound
 from core.ids import now
@@ -19,6 +22,12 @@ from core.tasks import update_task
 from core.tenancy import Scope
 
 PUBLISH_EVERY_S = 0.5
+FLUSH_EVERY_S = 1.0
+ENTRIES_AT_ONCE = 100
+LOG_CHARACTERS = 60_000
+MAX_LOG_CHARACTERS = 20_000_000
+SHOWN_REASONS = 5
+SHOWN_IN_TASK = 300
 FAILURES_PER_RECORD = 25
 DISTINCT_PROBLEMS = 200
 SHOWN_REASON = 1_000
@@ -37,7 +46,13 @@ class Counts:
     failed: int = 0
     dropped: int = 0
     skipped: int = 0
+    partitions: int = 0
+    hosts_lost: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
     step_seconds: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    host_mb: dict[str, float] = field(default_factory=dict)
 
     def add(self, outcome: Outcome) -> None:
         """Count a finished partition."""
@@ -45,8 +60,32 @@ class Counts:
         self.written += outcome.written
         self.failed += len(outcome.failures)
         self.dropped += outcome.dropped
-        for label, seconds in outcome.step_seconds.items():
-            self.step_seconds[label] = self.step_seconds.get(label, 0.0) + seconds
+        self.partitions += 1
+        self.hosts_lost += outcome.hosts_lost
+        self.bytes_in += outcome.bytes_in
+        self.bytes_out += outcome.bytes_out
+        for sums, found in ((self.step_seconds, outcome.step_seconds), (self.seconds, outcome.seconds)):
+            for label, seconds in found.items():
+                sums[label] = sums.get(label, 0.0) + seconds
+        for worker, peak_mb in outcome.host_mb.items():
+            self.host_mb[worker] = max(peak_mb, self.host_mb.get(worker, 0.0))
+
+    def performance(self, wall_s: float) -> dict[str, Any]:
+        """Where the time and memory went; seconds of all workers together, but for `wall_s`."""
+        plugin_s, total_s = sum(self.step_seconds.values()), self.seconds.get("total", 0.0)
+        return {
+            "step_seconds": _rounded(self.step_seconds),
+            "seconds": _rounded(self.seconds),
+            "plugin_s": round(plugin_s, 3),
+            "framework_s": round(max(total_s - plugin_s, 0.0), 3),
+            "wall_s": round(wall_s, 3),
+            "rows_per_s": round(self.rows_done / wall_s, 1) if wall_s > 0 else None,
+            "partitions": self.partitions,
+            "host_restarts": self.hosts_lost,
+            "bytes_in": self.bytes_in,
+            "bytes_out": self.bytes_out,
+            "host_peak_mb": self.host_mb,
+        }
 
 
 class Report:
@@ -74,7 +113,15 @@ class Report:
         )
         self._examples: dict[tuple[str, str, str | None], list[Failure]] = {}
         self._started, self._started_at = time.monotonic(), now()
-        self._published = float("-inf")
+        self._published, self._flushed = float("-inf"), time.monotonic()
+        self._speed = Speed(self.counts.rows_done)
+        self._flying: dict[int, tuple[int, str]] = {}
+        self._logs: list[tuple[str, str]] = []
+        self._entries: list[Entry] = []
+        self._log_records, self._log_bytes = 0, 0
+        self._dashboard = ""
+        self._collection_id = ""
+        self._guard = threading.Lock()
 
     def begin(self) -> None:
         """Forget what an earlier run of this batch reported, but for what a retry keeps, and show that it runs."""
@@ -83,12 +130,33 @@ class Report:
         self._publish(TaskStatus.PROCESSING)
 
     def add(self, collection_id: str, outcome: Outcome) -> None:
-        """Record a finished partition; the task is written at most every half second."""
+        """Count a finished partition; what is written of it goes with others."""
+        with self._guard:
+            self._flying.pop(outcome.index, None)
         self.counts.add(outcome)
         self._keep_failures(collection_id, outcome)
-        self.log(collection_id, outcome.index, outcome.log)
-        if time.monotonic() - self._published >= PUBLISH_EVERY_S:
+        self.log(collection_id, outcome.log)
+        self._collection_id = collection_id
+        self.tick()
+
+    def hear(self, message: Message) -> None:
+        """A worker tells how far a partition is; called in another thread."""
+        with self._guard:
+            self._flying[int(message["partition"])] = (int(message["rows"]), str(message["step"]))
+            if message["log"].strip():
+                self._logs.append((self._collection_id, message["log"]))
+
+    def tick(self) -> None:
+        """Write down what there is to write, if enough time has passed."""
+        now = time.monotonic()
+        if now - self._flushed >= FLUSH_EVERY_S or len(self._entries) >= ENTRIES_AT_ONCE:
+            self._flush()
+        if now - self._published >= PUBLISH_EVERY_S:
             self._publish(TaskStatus.PROCESSING)
+
+    def dashboard(self, link: str) -> None:
+        """Where the cluster's dashboard is."""
+        self._dashboard = link
 
     def skip(self, objects: int) -> None:
         """Objects were left out, since their documents are up to date."""
@@ -99,12 +167,29 @@ class Report:
         """An earlier attempt at this very batch wrote so many documents."""
         self.counts.written += documents
 
-    def log(self, collection_id: str, index: int, text: str) -> None:
+    def log(self, collection_id: str, text: str) -> None:
         """Keep a piece of the batch's log."""
         if text.strip():
-            body = {"tier": TIER, "collection_id": collection_id, "partition": index, "text": _ended_line(text)}
-            entry = Entry(self._scope.key("batch_log", self._batch.batch_id), _sort_key(collection_id, index), body)
-            patient(self._stores.records.put_many)([entry])
+            with self._guard:
+                self._logs.append((collection_id, text))
+
+    def _flush(self) -> None:
+        """Write the failed rows and the logs that have gathered."""
+        self._flushed = time.monotonic()
+        with self._guard:
+            logs, self._logs = self._logs, []
+        entries, self._entries = self._entries, []
+        text = "".join(_ended_line(text) for _, text in logs)
+        for part in (text[i : i + LOG_CHARACTERS] for i in range(0, len(text), LOG_CHARACTERS)):
+            self._log_bytes += len(part)
+            if self._log_bytes > MAX_LOG_CHARACTERS:
+                break
+            body = {"tier": TIER, "collection_id": logs[0][0], "text": part}
+            key = self._scope.key("batch_log", self._batch.batch_id)
+            entries.append(Entry(key, f"{TIER:02d}#{self._log_records:09d}", body))
+            self._log_records += 1
+        if entries:
+            patient(self._stores.records.put_many)(entries)
 
     def note(self, problem: str, category: str = "runtime") -> None:
         """An error that concerns a whole collection."""
@@ -116,6 +201,7 @@ class Report:
         Raises:
             IllegalTransition: the batch was canceled meanwhile.
         """
+        self._flush()
         self.counts.rows = self.counts.rows_done
         status, error = self._verdict()
         self._set(status, error=error, error_summary=dict(self._by_category()) or None)
@@ -126,6 +212,7 @@ class Report:
 
     def canceled(self) -> None:
         """Record how far the batch came before its owner canceled it."""
+        self._flush()
         self._set(TaskStatus.CANCELED)
         self._publish(TaskStatus.CANCELED)
 
@@ -156,11 +243,9 @@ class Report:
 
     def _keep_failures(self, collection_id: str, outcome: Outcome) -> None:
         pk = self._scope.key("failed", self._batch.batch_id)
-        entries = []
         for number, part in enumerate(chunks(outcome.failures, FAILURES_PER_RECORD)):
             body = {"failed": [self._failed_document(collection_id, f) for f in part]}
-            entries.append(Entry(pk, f"{_sort_key(collection_id, outcome.index)}#{number:03d}", body))
-        patient(self._stores.records.put_many)(entries)
+            self._entries.append(Entry(pk, f"{_sort_key(collection_id, outcome.index)}#{number:03d}", body))
         for failure in outcome.failures:
             key = (failure.category, failure.reason[:SHOWN_REASON], failure.step)
             if key not in self.problems and len(self.problems) >= DISTINCT_PROBLEMS:
@@ -200,8 +285,16 @@ class Report:
             "documents_written": self.counts.written,
             "errors": list(self._errors()),
             "error_summary": dict(self._by_category()) or None,
-            "performance": {"step_seconds": _rounded(self.counts.step_seconds)},
+            "performance": self.counts.performance(time.monotonic() - self._started),
         }
+
+    def _reasons(self) -> list[dict[str, Any]]:
+        """Why rows failed, the most frequent first."""
+        common = self.problems.most_common(SHOWN_REASONS)
+        return [
+            {"category": category, "step": step, "reason": problem[:SHOWN_IN_TASK], "rows": number}
+            for (category, problem, step), number in common
+        ]
 
     def _errors(self) -> Iterable[dict[str, Any]]:
         for (category, problem, step), number in self.problems.most_common(SHOWN_ERRORS):
@@ -232,21 +325,31 @@ class Report:
         self._published = time.monotonic()
         if self._batch.task_id is None:
             return
-        counts, elapsed_s = self.counts, time.monotonic() - self._started
-        rate = counts.rows_done / elapsed_s if elapsed_s > 0 else 0.0
-        left = max(counts.rows - counts.rows_done, 0)
+        counts, ended = self.counts, status.ended
+        with self._guard:
+            flying = list(self._flying.values())
+        rows_done = counts.rows_done + (0 if ended else sum(rows for rows, _ in flying))
+        self._speed.note(rows_done)
+        wall_s = time.monotonic() - self._started
+        rate = counts.rows_done / wall_s if ended and wall_s else self._speed.rows_per_s(rows_done)
+        eta_s = None if ended else self._speed.eta_s(rows_done, counts.rows)
         progress = {
             "batch_id": self._batch.batch_id,
             "rows": counts.rows,
-            "rows_done": counts.rows_done,
+            "rows_done": min(rows_done, max(counts.rows, counts.rows_done)),
             "documents_written": counts.written,
             "rows_failed": counts.failed,
             "rows_dropped": counts.dropped,
             "rows_skipped": counts.skipped,
             "rows_per_s": round(rate, 1),
-            "eta_s": round(left / rate, 1) if rate and not status.ended else None,
+            "eta_s": None if eta_s is None else round(eta_s, 1),
+            "steps_running": dict(Counter(step for _, step in flying if step)) if not ended else {},
             "step_seconds": _rounded(counts.step_seconds),
+            "failures": self._reasons(),
+            "dashboard": self._dashboard or None,
         }
+        if ended:
+            progress["performance"] = counts.performance(wall_s)
         try:
             patient(update_task)(
                 self._stores,

@@ -15,6 +15,7 @@ from batch.alone import Alone
 from batch.cluster import GPU, Cluster
 from batch.fairness import Share, Window
 from batch.partitions import Extraction, Failure, Outcome, Partition
+from batch.pulse import Listeners
 from batch.reading import partition_ids
 from batch.report import Report
 from batch.segments import Segment
@@ -33,7 +34,6 @@ SMALL_ROWS = 100
 FIRST = 100
 """Dask's priority of what lets a batch begin; more than that of any batch."""
 WARM_PATIENCE_S = 300.0
-LOG_OF_DRIVER = 999_999
 
 
 class EngineLost(PlatformError):
@@ -54,13 +54,14 @@ class Engine:
 
     cluster: Cluster
     window: Window
+    listeners: Listeners
     closing: Alone = field(default_factory=Alone)
 
     @classmethod
     def on(cls, client: Client) -> "Engine":
         """The engine of this client's cluster."""
         cluster = Cluster(client)
-        return cls(cluster, Window(lambda: cluster.capacity().slots))
+        return cls(cluster, Window(lambda: cluster.capacity().slots), Listeners(client))
 
 
 class Runner:
@@ -76,7 +77,7 @@ class Runner:
         priority: int = 0,
     ) -> None:
         self._cluster, self._client, self._window = engine.cluster, engine.cluster.client, engine.window
-        self._closing = engine.closing
+        self._closing, self._listeners = engine.closing, engine.listeners
         self._check, self._sizing, self._weight, self._priority = check, sizing, weight, priority
         self._inbox: SimpleQueue[Future | None] = SimpleQueue()
         self._pending: dict[Future, Partition] = {}
@@ -92,7 +93,8 @@ class Runner:
         try:
             first = next(partitions, None)  # planned while hosts start
             facts = self._facts(warming)
-            with self._share(extraction) as share:
+            report.dashboard(str(self._client.dashboard_link or ""))
+            with self._share(extraction) as share, self._listeners.of(extraction.run_id, report.hear):
                 self._drive(extraction, facts, first, partitions, share, sink, report)
         except BaseException as error:
             self._stop(extraction, [*self._pending, *warming])
@@ -129,7 +131,9 @@ class Runner:
                 ready = next(partitions, None)
             if not ready:
                 self._window.sated(share)
-            for partition, outcome in self._arrived(extraction):
+            arrived = self._arrived(extraction)
+            report.tick()
+            for partition, outcome in arrived:
                 self._window.give(share)
                 self._sizing.learn(outcome.rows, outcome.seconds.get("total", 0.0))
                 sink.add(outcome)
@@ -172,7 +176,7 @@ class Runner:
     def _warn(self, extraction: Extraction, facts: StepFacts, report: Report) -> None:
         if facts.wants_gpu and not self._cluster.capacity().gpus:
             text = "warning: no worker has a GPU; GPU steps ran on the CPU."
-            report.log(extraction.collection_id, LOG_OF_DRIVER, text)
+            report.log(extraction.collection_id, text)
 
     def _submit(self, extraction: Extraction, partition: Partition, facts: StepFacts) -> Future:
         """One task a segment, each with the one before it as its input; without a GPU all steps are one segment."""

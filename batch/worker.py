@@ -9,13 +9,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-from distributed import WorkerPlugin
+from distributed import WorkerPlugin, get_worker
 
 from batch.assets import scoped_fetch
 from batch.documents import Checked, to_documents
@@ -23,6 +24,7 @@ from batch.hosts import Hosts, Pipeline
 from batch.inputs import Inputs, prepare_inputs
 from batch.partitions import Extraction, Failure, Outcome, Partition, PluginRef
 from batch.patience import patient
+from batch.pulse import Pulse
 from batch.reading import Reader
 from batch.segments import Carried, Segment, renamed, segments_of
 from batch.writing import write
@@ -84,6 +86,7 @@ class Worker:
         self._aborted: deque[str] = deque(maxlen=ABORTED_RUNS)
         self._running: dict[PluginHost, str] = {}
         self._guard = threading.Lock()
+        self._pulse = Pulse()
 
     def abort(self, run_id: str) -> None:
         """End what runs of this run of a batch, and let nothing more of it begin."""
@@ -125,6 +128,7 @@ class Worker:
         outcome = carried.outcome
         parts = self._extract(extraction, carried, table.schema)
         written = time.perf_counter()
+        outcome.bytes_out = sum(part.nbytes for part in parts)
         write(extraction, table, parts, carried.planned, outcome)
         _count(outcome, "write", written)
         _count(outcome, "total", started)
@@ -133,7 +137,7 @@ class Worker:
     def _begin(self, extraction: Extraction, partition: Partition, table: DocumentTable) -> Carried:
         started = time.perf_counter()
         planned = patient(self.reader.table)(extraction, partition, table.schema)
-        outcome = Outcome(partition.index, rows=planned.num_rows)
+        outcome = Outcome(partition.index, rows=planned.num_rows, bytes_in=planned.nbytes)
         fetch = patient(scoped_fetch(self.blobs, extraction.settings, extraction.scope))
         inputs = prepare_inputs(extraction, planned, fetch)
         outcome.failures += inputs.failures
@@ -190,6 +194,7 @@ class Worker:
             except PluginRaised as error:
                 outcome.failures += _failures(rows, error)
             except HostFailed as error:
+                outcome.hosts_lost += 1
                 log.warning("plugin host failed", extra={"rows": rows.num_rows, "reason": str(error)[:500]})
                 if rows.num_rows > 1:
                     waiting += _parts(rows, error.rows)
@@ -213,11 +218,17 @@ class Worker:
         with self.hosts.lease(extraction, plugin) as pipeline, self._at_work(extraction, pipeline.host):
             whole = steps == (0, EVERY_STEP)
             last = min(steps[1], len(pipeline.steps))
-            result = pipeline.host.run(_visible(rows), steps=None if whole else (steps[0], last))
+            labels = [step.label for step in pipeline.steps[steps[0] : last]]
+            facts = {"run_id": extraction.run_id, "partition": outcome.index}
+            with self._pulse.of(facts, labels, rows.num_rows, pipeline.host) as call:
+                try:
+                    result = pipeline.host.run(_visible(rows), call.hear, None if whole else (steps[0], last))
+                finally:
+                    outcome.log = (outcome.log + call.rest_of_log())[-LOG_BYTES:]
+            _note_memory(outcome, pipeline.host)
         kept = keep(rows, pipeline, result)
         outcome.failures += [_reported(rows, failure) for failure in result.failures]
         outcome.dropped += result.rows_dropped
-        outcome.log = (outcome.log + result.log)[-LOG_BYTES:]
         for label, seconds in result.step_seconds.items():
             outcome.step_seconds[label] = outcome.step_seconds.get(label, 0.0) + seconds
         return kept
@@ -304,6 +315,15 @@ def abort(settings: Settings, run_id: str) -> None:
 def _visible(rows: pa.Table) -> pa.Table:
     """Rows as a plugin sees them: without what the platform keeps for itself."""
     return rows.drop_columns([n for n in HIDDEN if n in rows.column_names])
+
+
+def _note_memory(outcome: Outcome, host: PluginHost) -> None:
+    """The most memory that the host has held, as its process tells."""
+    with suppress(OSError, ValueError, IndexError):
+        status = Path(f"/proc/{host.pid}/status").read_text(encoding="ascii")
+        peak_mb = int(status.split("VmHWM:", 1)[1].split(None, 1)[0]) / 1024
+        address = get_worker().address
+        outcome.host_mb[address] = round(max(peak_mb, outcome.host_mb.get(address, 0.0)), 1)
 
 
 def _count(outcome: Outcome, what: str, since: float) -> None:

@@ -1,18 +1,15 @@
 """`mixpeek batch run|status`: run the extractors over a bucket's objects."""
 
-import time
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from plugin_sdk.cli import options
+from plugin_sdk.cli.batch_watch import follow, report
 from plugin_sdk.cli.client import Api
 from plugin_sdk.cli.output import Format, emit, say
 from plugin_sdk.cli.remote import open_api
 
-POLL_S = 0.3
-ENDED = {"COMPLETED", "COMPLETED_WITH_ERRORS", "FAILED", "CANCELED"}
 SHOWN_FAILURES = 10
 
 
@@ -39,7 +36,7 @@ def run(
         if not watch:
             emit(batch, f"{batch['batch_id']}: {batch['status']}", format)
             return
-        task = follow(api, batch["task_id"], quiet=format is Format.JSON)
+        task = follow(api, batch, batch["task_id"], quiet=format is Format.JSON)
         _report(api, batch, task, format)
 
 
@@ -61,25 +58,6 @@ def status(
     emit(batch, f"{text}: {batch['error']}" if batch.get("error") else text, format)
 
 
-def follow(api: Api, task_id: str, *, quiet: bool = False) -> dict[str, Any]:
-    """Show a task's progress until it ends; the ended task."""
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"),
-        TimeElapsedColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, disable=quiet) as progress:
-        bar = progress.add_task("PENDING", total=None, speed="")
-        while True:
-            task: dict[str, Any] = api.get(f"tasks/{task_id}")
-            now = task.get("additional_data") or {}
-            speed = f"{now['rows_per_s']:,.0f} rows/s" if now.get("rows_per_s") else ""
-            total, done = now.get("rows") or None, now.get("rows_done") or 0
-            progress.update(bar, description=task["status"], total=total, completed=done, speed=speed)
-            if task["status"] in ENDED:
-                return task
-            time.sleep(POLL_S)
-
-
 def _report(api: Api, batch: dict[str, Any], task: dict[str, Any], format: Format) -> None:
     counts = task.get("additional_data") or {}
     lost = task["status"] != "COMPLETED"
@@ -89,6 +67,9 @@ def _report(api: Api, batch: dict[str, Any], task: dict[str, Any], format: Forma
         f"{batch['batch_id']}: {task['status']}, {counts.get('documents_written', 0):,} documents written, "
         f"{counts.get('rows_failed', 0):,} rows failed"
     )
+    measured = report(task)
+    if measured:
+        text += f"\n{measured}"
     if task.get("error"):
         text += f"\n{task['error']}"
     emit({"batch_id": batch["batch_id"], "task": task}, text, format)

@@ -112,6 +112,12 @@ class PluginHost:
         """How often it was given assets, models and secrets."""
         return self._questions.handed
 
+    def log_since(self, mark: int) -> tuple[str, int]:
+        """What it printed since `mark`, as far as it is kept, and the mark of now; 0 is its start."""
+        tail = self._connection.log
+        now = tail.total
+        return tail.since(mark), now
+
     @property
     def network_usage(self) -> Usage | None:
         """What went through the host's proxy; None where it has none."""

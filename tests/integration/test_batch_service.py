@@ -349,3 +349,39 @@ def test_an_archive_that_was_changed_after_the_scan_is_never_run(tenant: Tenant)
 
     assert batch.status is FAILED
     assert "the scanned one has ffff" in (batch.error or "")
+
+
+def test_progress_and_output_show_while_a_partition_runs(tenant: Tenant) -> None:
+    tenant.publish()
+    tenant.collect(sleep_s=1.0, batch_size=2)
+    batch = tenant.submit(tenant.put(*(f"text {i}" for i in range(16))))
+    tenant.until(batch, lambda b: (tenant.progress(b)["additional_data"].get("rows_done") or 0) > 0)
+
+    now = tenant.progress(batch)["additional_data"]
+    printed = tenant.until(batch, lambda _: bool(logs(tenant.stores, tenant.scope, batch.batch_id)))
+
+    assert 0 < now["rows_done"] < now["rows"] == 16
+    assert now["documents_written"] == 0
+    assert now["steps_running"] == {"Words": 1}
+    assert now["dashboard"].startswith("http")
+    assert not printed.status.ended
+    ended = tenant.ended(batch)
+    assert logs(tenant.stores, tenant.scope, ended.batch_id)[0].count("batch of 2") == 8
+
+
+def test_a_finished_batch_keeps_a_report_of_time_memory_and_failures(tenant: Tenant) -> None:
+    tenant.publish()
+    tenant.collect(sleep_s=0.1)
+
+    batch = tenant.ended(tenant.submit(tenant.put("a", "RAISE", "SEGFAULT", "b")))
+
+    found = batch.tier_tasks[0]["performance"]
+    assert found["step_seconds"]["Words"] > 0
+    assert found["plugin_s"] + found["framework_s"] == pytest.approx(found["seconds"]["total"], abs=0.01)
+    assert found["bytes_in"] > 0 and found["bytes_out"] > 0
+    assert found["host_restarts"] >= 1
+    assert all(peak_mb > 10 for peak_mb in found["host_peak_mb"].values()) and found["host_peak_mb"]
+    task = tenant.progress(batch)["additional_data"]
+    assert task["performance"]["partitions"] == found["partitions"] == 1
+    assert {f["rows"] for f in task["failures"]} == {1}
+    assert any("asked to raise" in f["reason"] and f["step"] == "Words" for f in task["failures"])
