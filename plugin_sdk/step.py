@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from plugin_sdk.fitting import Fitting
 from plugin_sdk.manifest import ComputeProfile
 from plugin_sdk.outcomes import StepInfo
 from plugin_sdk.pipeline import ResourceType, RowCondition, StepDefinition
@@ -42,6 +43,7 @@ class Step:
         given = (profile.batch_size, profile.max_concurrency) if profile else (None, None)
         self.batch_size = definition.batch_size or given[0] or defaults.default_batch_size
         self.max_concurrency = definition.max_concurrency or given[1] or defaults.default_max_concurrency
+        self.fitting = Fitting(self.batch_size)
         self.progress_actor = ProgressActor()
         self._processor: Callable[[pd.DataFrame], Any] | None = None
         self._building = threading.Lock()

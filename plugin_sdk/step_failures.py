@@ -11,6 +11,9 @@ MAX_REASON = 2000
 MAX_TRACEBACK = 8000
 OURS = frozenset(str(Path(__file__).with_name(name)) for name in ("steps.py", "step.py"))
 """Files whose frames lie around an author's."""
+OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "_status_alloc_failed", "failed to allocate memory")
+"""As torch, CUDA's libraries and onnxruntime say it."""
+MAX_CAUSES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,18 @@ class Failed:
         return cls(f"{type(error).__name__} {_line(error.__traceback__)}", cut(reason), author_traceback(error), memory)
 
 
-def out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out: Python's own error, or torch's in its several spellings."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    text = named(error)
-    return isinstance(error, RuntimeError | OSError) and ("can't allocate memory" in text or "out of memory" in text)
+def out_of_memory(error: BaseException | None) -> bool:
+    """Whether memory ran out: Python's own error, or a library's in its several spellings, or an error made of one."""
+    for _ in range(MAX_CAUSES):
+        if error is None:
+            return False
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            return True
+        text = named(error).lower()
+        if isinstance(error, RuntimeError | OSError) and any(spelling in text for spelling in OUT_OF_MEMORY):
+            return True
+        error = error.__cause__
+    return False
 
 
 def named(error: BaseException) -> str:

@@ -1,7 +1,6 @@
 """Running a pipeline's steps over the rows of a partition: batches, conditions, halving, and what becomes of each row."""
 
 import asyncio
-import gc
 import inspect
 import threading
 import time
@@ -15,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from plugin_sdk.assembly import BrokenRule, Piece, Rows, joined, piece_of
+from plugin_sdk.fitting import release_memory
 from plugin_sdk.manifest import Manifest
 from plugin_sdk.outcomes import RowFailure
 from plugin_sdk.rows import Positions
@@ -137,6 +137,19 @@ class _Stage:
         size = self.work.batch_size
         return [chosen[i : i + size] for i in range(0, len(chosen), size)]
 
+    def cut(self, batch: Positions) -> list[Positions]:
+        """The batch in parts, last first, that are no larger than what fitted into memory before."""
+        size = self.work.fitting.rows if self.is_step else len(batch)
+        return [batch[i : i + size] for i in range(0, len(batch), size)][::-1]
+
+    def learn(self, result: "_Batch") -> None:
+        """Remember how much fitted, for the batches to come; a row that fits not even alone teaches nothing."""
+        if self.is_step and result.largest:
+            if result.ran_out:
+                self.work.fitting.learn(result.largest)
+            else:
+                self.work.fitting.passed()
+
     def hopeless(self, error: str) -> bool:
         return self.passed == 0 and self.alike.get(error, 0) >= MAX_ALIKE
 
@@ -211,16 +224,19 @@ class _Run:
     ) -> "_Batch":
         """The batch's rows, as often halved as it takes for bad rows to stand alone."""
         result = _Batch()
-        waiting = [batch]
+        waiting = stage.cut(batch)
         while waiting:
             positions = waiting.pop()
             number = self._started(rows, stage, positions)
             error = self._attempt(rows, stage, processor, positions, result)
             if error is not None:
                 waiting += self._after_failure(rows, stage, positions, error, result)
+            else:
+                result.largest = max(result.largest, len(positions))
             with self._lock:
                 stage.done += 0 if waiting else len(batch)
             self._progress.finished(stage.index, number, stage.done, total)
+        stage.learn(result)
         return result
 
     def _attempt(
@@ -247,7 +263,8 @@ class _Run:
     ) -> list[Positions]:
         """The halves to try next; none for a row alone, or where halving has shown nothing but the same failure."""
         if error.memory:
-            gc.collect()
+            result.ran_out = True
+            release_memory()
         if len(positions) > 1 and not error.whole and (error.memory or not stage.hopeless(error.kind)):
             middle = len(positions) // 2
             return [positions[middle:], positions[:middle]]
@@ -263,6 +280,8 @@ class _Batch:
     pieces: list[Piece] = field(default_factory=list)
     failures: list[RowFailure] = field(default_factory=list)
     dropped: int = 0
+    largest: int = 0
+    ran_out: bool = False
 
 
 async def _awaited(answer: Any) -> Any:

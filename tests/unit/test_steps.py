@@ -1,7 +1,9 @@
 """Running steps over rows: which rows a step sees, what becomes of those it returns, and what fails alone."""
 
+import importlib
 import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from plugin_sdk.fitting import GROW_AFTER
 from plugin_sdk.frames import to_frame
 from plugin_sdk.manifest import ComputeProfile, Feature, Manifest
 from plugin_sdk.outcomes import KILLED_FOR_MEMORY
@@ -509,6 +512,76 @@ def test_memory_errors_halve_the_batch_until_it_fits():
 
     assert sizes == [8, 4, 2, 2, 4, 2, 2]
     assert (len(outcome.frame), outcome.failures) == (8, [])
+
+
+def hungry_for(most: int, sizes: list[int], error: type[Exception], text: str = "") -> Callable[..., pd.DataFrame]:
+    """A processor that has memory for so many rows at once, and notes how many it was given."""
+
+    def hungry(batch: pd.DataFrame) -> pd.DataFrame:
+        sizes.append(len(batch))
+        if len(batch) > most:
+            raise error(text)
+        return embed(batch)
+
+    return hungry
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "text"),
+    [
+        ("torch", "OutOfMemoryError", "CUDA out of memory. Tried to allocate 2.00 GiB."),
+        ("builtins", "RuntimeError", "CUDA error: out of memory"),
+        ("builtins", "RuntimeError", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        ("builtins", "MemoryError", ""),
+    ],
+)
+def test_a_size_that_fits_into_memory_is_kept_for_later_batches_and_partitions(module, name, text):
+    sizes: list[int] = []
+    error = getattr(importlib.import_module(module), name)
+    steps = open_steps([StepDefinition(hungry_for(3, sizes, error, text), ResourceType.GPU, batch_size=8)])
+
+    first = run_steps(rows(20), steps, MANIFEST)
+    second = run_steps(rows(4), steps, MANIFEST)
+
+    assert sizes == [8, 4, 2, 2, 4, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2]
+    assert (len(first.frame), first.failures, len(second.frame), second.failures) == (20, [], 4, [])
+    assert ids(first) == [f"doc_{i}" for i in range(20)]
+
+
+def test_an_error_made_of_one_about_memory_halves_too():
+    sizes: list[int] = []
+
+    def wrapped(batch: pd.DataFrame) -> pd.DataFrame:
+        try:
+            return hungry_for(2, sizes, MemoryError)(batch)
+        except MemoryError as error:
+            raise ValueError("the model failed") from error
+
+    outcome = run(rows(4), wrapped, manifest=MANIFEST)
+
+    assert (sizes, outcome.failures) == ([4, 2, 2], [])
+
+
+def test_larger_batches_are_tried_again_after_many_that_passed():
+    sizes: list[int] = []
+    steps = open_steps([StepDefinition(hungry_for(2, sizes, MemoryError), batch_size=4)])
+    run_steps(rows(4), steps, MANIFEST)
+
+    run_steps(rows(4 * (GROW_AFTER + 1)), steps, MANIFEST)
+
+    assert sizes[:3] == [4, 2, 2]
+    assert sizes.count(4) == 2
+
+
+def test_memory_is_released_before_the_halves_are_tried(monkeypatch):
+    emptied = []
+    monkeypatch.setattr("torch.cuda.is_initialized", lambda: True)
+    monkeypatch.setattr("torch.cuda.empty_cache", lambda: emptied.append(True))
+    import torch
+
+    outcome = run(rows(4), hungry_for(2, [], torch.OutOfMemoryError), manifest=MANIFEST)
+
+    assert (len(emptied), outcome.failures) == (1, [])
 
 
 def test_a_row_that_alone_needs_too_much_memory_says_so():
