@@ -12,8 +12,11 @@ from core.errors import InvalidRequest
 from core.stores.rows import vector_columns
 
 METRICS = {"cosine": "cosine", "euclid": "l2", "l2": "l2", "dot": "dot"}
-FEW = 20_000
-"""Documents that pass a filter and are compared one by one: an index would look for them in the wrong places."""
+FEW = 2_000
+"""Documents that pass a filter and are compared one by one."""
+
+SCARCE = 20_000
+"""Documents that pass a filter and are looked for in all parts of the index: they may lie in any."""
 
 WIDER = 4
 """Times as many parts of the index are looked into where a filter leaves documents out."""
@@ -59,9 +62,47 @@ def nearest(
     A score is the cosine, the dot product, or 1 / (1 + distance): higher is better.
     """
     metric = METRICS.get(metric, "cosine")
-    asked = {"column": column, "q": query, "k": k, "metric": metric} | _by_index(dataset, column, where, k)
+    passing = None if where is None else dataset.count_rows(filter=where)
+    if where is not None and passing is not None and passing <= FEW:
+        return _among(dataset, query, column, k, metric, where, columns)
+    asked = {"column": column, "q": query, "k": k, "metric": metric} | _by_index(dataset, column, passing)
     table = dataset.to_table(columns=[*columns, "_distance"], nearest=asked, filter=where, prefilter=True)
     return table.drop_columns(["_distance"]), _scores(table["_distance"].to_numpy(), metric)
+
+
+def _among(
+    dataset: lance.LanceDataset,
+    query: Vector,
+    column: str,
+    k: int,
+    metric: str,
+    where: str,
+    columns: Sequence[str],
+) -> tuple[pa.Table, np.ndarray[Any, Any]]:
+    """The nearest of few rows, whose vectors alone are read."""
+    scanner = dataset.scanner(columns=[column], filter=where, with_row_address=True, late_materialization=True)
+    found = scanner.to_table()
+    found = found.filter(found[column].is_valid()).combine_chunks()
+    vectors = found[column].combine_chunks().flatten().to_numpy().reshape(found.num_rows, -1)
+    distances = _distances(vectors, query, metric)
+    best = np.argsort(distances, kind="stable")[:k]
+    addresses = found["_rowaddr"].to_numpy()[best].tolist()
+    if not addresses:
+        return pa.schema([dataset.schema.field(name) for name in columns]).empty_table(), _scores(
+            distances[best], metric
+        )
+    return dataset._take_rows(addresses, columns=list(columns)), _scores(distances[best], metric)
+
+
+def _distances(vectors: Vector, query: Vector, metric: str) -> Vector:
+    """What Lance calls the distance: 1 - cosine, 1 - dot product, or the squared difference."""
+    if metric == "l2":
+        return np.asarray(np.square(vectors - query).sum(axis=1))
+    products = vectors @ query
+    if metric == "cosine":
+        lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(query)
+        products = products / np.maximum(lengths, np.finfo(np.float32).tiny)
+    return np.asarray(1.0 - products)
 
 
 def query_vector(vector: Sequence[float], name: str, schema: pa.Schema) -> Vector:
@@ -84,16 +125,16 @@ def query_vector(vector: Sequence[float], name: str, schema: pa.Schema) -> Vecto
     return query
 
 
-def _by_index(dataset: lance.LanceDataset, column: str, where: str | None, k: int) -> dict[str, Any]:
+def _by_index(dataset: lance.LanceDataset, column: str, passing: int | None) -> dict[str, Any]:
     """How the search uses the index; rows that are not in it yet are compared one by one."""
     probing = Probing.of(dataset, column)
     if probing is None:
         return {"use_index": False}
-    if where is None:
+    if passing is None:
         return probed(probing, probing.nprobes)
-    if dataset.count_rows(filter=where) <= max(FEW, k):
-        return {"use_index": False}
-    return probed(probing, min(probing.nprobes * WIDER, probing.partitions))
+    return probed(
+        probing, probing.partitions if passing <= SCARCE else min(probing.nprobes * WIDER, probing.partitions)
+    )
 
 
 def probed(probing: Probing, nprobes: int) -> dict[str, Any]:

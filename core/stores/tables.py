@@ -20,6 +20,7 @@ from core.stores.commits import BLOB, OBJECT, Replaced, Writer
 from core.stores.datasets import Dataset
 from core.stores.ledger import Ledger
 from core.stores.nearest import nearest, query_vector
+from core.stores.ranges import ranges
 from core.stores.rows import ID, Documents, columns, is_vector, to_documents
 from core.stores.upkeep import tend
 
@@ -93,23 +94,16 @@ class DocumentTable:
         """Up to `limit` documents by id, or by `sort` = (field, descending), from `cursor` or `offset` on."""
         dataset = self._dataset.latest()
         after, skip = _decode(cursor)
-        where = [sql for sql in (to_sql(filters, dataset.schema),) if sql]
-        order = [ColumnOrdering(ID)]
-        if sort and (field := find_field(sort[0], dataset.schema, "sort")).name != ID:
-            order.insert(0, ColumnOrdering(field.name, ascending=not sort[1]))
-        elif after:
-            where.append(f"{ID} > {literal(after)}")
+        where = to_sql(filters, dataset.schema)
+        field = find_field(sort[0], dataset.schema, "sort").name if sort else ID
         start = skip or offset
-        found = dataset.to_table(
-            columns=[o.column_name for o in order],
-            filter=" AND ".join(where) or None,
-            order_by=order,
-            limit=limit + 1,
-            offset=start or None,
-        )
-        ids = found[ID].to_pylist()
-        more = len(ids) > limit
-        ids = ids[:limit]
+        if sort and field != ID:
+            found = _ordered(dataset, where, [ColumnOrdering(field, ascending=not sort[1])], start, limit + 1)
+        elif sort and sort[1]:
+            found = _ordered(dataset, where, [], start, limit + 1, descending=True)
+        else:
+            found = _by_id(dataset, where, after, start, limit + 1)
+        more, ids = len(found) > limit, found[:limit]
         documents = _fetch(dataset, ids, columns(dataset.schema, vectors, select))
         return DocumentPage(documents, _encode(ids, start + limit if sort else 0) if more else None)
 
@@ -179,6 +173,34 @@ class DocumentTable:
 def ledger_at(dataset: Dataset) -> Ledger:
     """The ledger beside the dataset."""
     return Ledger(f"{dataset.uri.removesuffix('.lance')}.nothing.lance", dataset.options)
+
+
+def _by_id(dataset: lance.LanceDataset, where: str | None, after: str | None, offset: int, limit: int) -> list[str]:
+    """The ids of `limit` documents in the order of ids, behind `after` and then `offset` more."""
+    ids: list[str] = []
+    for end in ranges.ends(dataset, after, offset + limit):
+        parts = [where] if where else []
+        parts += [f"{ID} > {literal(after)}"] if after else []
+        parts += [f"{ID} <= {literal(end)}"] if end else []
+        ids = _ordered(dataset, " AND ".join(parts) or None, [], offset, limit)
+        if len(ids) == limit:
+            break
+    return ids
+
+
+def _ordered(
+    dataset: lance.LanceDataset,
+    where: str | None,
+    order: list[ColumnOrdering],
+    offset: int,
+    limit: int,
+    descending: bool = False,
+) -> list[str]:
+    order = [*order, ColumnOrdering(ID, ascending=not descending)]
+    names = [o.column_name for o in order]
+    found = dataset.to_table(columns=names, filter=where, order_by=order, limit=limit, offset=offset or None)
+    ids: list[str] = found[ID].to_pylist()
+    return ids
 
 
 def _fetch(dataset: lance.LanceDataset, ids: Sequence[str], names: Sequence[str]) -> Documents:

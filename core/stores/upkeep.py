@@ -148,7 +148,7 @@ def _recall(
     found = 0
     for query, expected in zip(queries, truth, strict=True):
         asked = {"column": name, "q": query, "k": NEIGHBOURS, "metric": metric} | probed(probing, probing.nprobes)
-        ids = dataset.to_table(columns=[ID], nearest=asked)[ID].to_pylist()
+        ids = dataset.to_table(columns=[ID, "_distance"], nearest=asked)[ID].to_pylist()
         found += len(expected & set(ids))
     return found / sum(len(expected) for expected in truth)
 
