@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from core.errors import Conflict, NotFound, ServingUnavailable
-from core.imports import Bulk, Import, each_import, import_at
+from core.imports import Import, Rows, each_import, import_at
 from core.paging import GROWTH, Source
 from core.row_ids import OF_OWN_ID, parse_row_id, row_id
 from core.status import TaskStatus
@@ -59,7 +59,7 @@ def count_objects(stores: Stores, scope: Scope, bucket_id: str, ids: Sequence[st
     return sum(rows.get(i, 1) for i in ids) if rows else len(ids)
 
 
-def row_body(stores: Stores, scope: Scope, bucket_id: str, object_id: str, bulk: Bulk | None) -> Body | None:
+def row_body(stores: Stores, scope: Scope, bucket_id: str, object_id: str, rows: Rows | None) -> Body | None:
     """The row of this object id as the body of an object, None where there is none.
 
     Raises:
@@ -69,7 +69,7 @@ def row_body(stores: Stores, scope: Scope, bucket_id: str, object_id: str, bulk:
     if found is None:
         return None
     wanted, row = found
-    return _able(bulk).objects(stores, scope, wanted, row, row + 1)[0]
+    return _able(rows).objects(stores, scope, wanted, row, row + 1)[0]
 
 
 def refuse_row(stores: Stores, scope: Scope, bucket_id: str, object_id: str, doing: str) -> None:
@@ -99,7 +99,7 @@ class ObjectSource(Source):
     stores: Stores | None = None
     scope: Scope | None = None
     bucket_id: str = ""
-    bulk: Bulk | None = None
+    rows: Rows | None = None
 
     def each(self, cursor: str | None, page_size: int = 1000) -> Iterator[Record]:
         """The records behind the cursor, read page by page."""
@@ -120,18 +120,18 @@ class ObjectSource(Source):
         first = start
         while first < found.rows:
             stop = min(first + min(page_size, ROWS_AT_ONCE), found.rows)
-            bodies = _able(self.bulk).objects(self.stores, self.scope, found, first, stop)
+            bodies = _able(self.rows).objects(self.stores, self.scope, found, first, stop)
             for row, body in enumerate(bodies, first):
                 yield Record(self.pk, row_id(base, row), body)
             first, page_size = stop, page_size * GROWTH
 
 
-def _able(bulk: Bulk | None) -> Bulk:
-    if bulk is None:
+def _able(rows: Rows | None) -> Rows:
+    if rows is None:
         raise ServingUnavailable(
             "Nothing here can read imported rows.", "Start the serving nodes, then try again: 'mixpeek up'."
         )
-    return bulk
+    return rows
 
 
 def _row_of_own_id(stores: Stores, scope: Scope, found: Import, object_id: str) -> int | None:

@@ -18,6 +18,7 @@ from core.buckets import Bucket, count, counts_of
 from core.errors import AlreadyExists, InvalidRequest, NotFound
 from core.ids import ordered_id
 from core.noun import Noun
+from core.paging import Paging, Selection, Source, listed
 from core.quotas import check_count
 from core.row_ids import base_of, import_of
 from core.status import TaskStatus
@@ -32,6 +33,7 @@ FORMATS = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv":
 SMALL_BYTES = 8 * 1024 * 1024
 """What is imported while the request waits, where the process that answers can read files of rows."""
 
+SEARCHED = ("import_id", "url", "status", "error")
 MAX_FILES = 10_000
 TASK_TYPE = "api_buckets_objects_create"
 SUFFIXES = ", ".join(FORMATS)
@@ -65,6 +67,10 @@ class Import(Noun):
     task_id: str | None = None
     error: str | None = None
 
+    def answer(self) -> Body:
+        """What the API shows of it."""
+        return self.body() | {"object_count": self.rows}
+
     @property
     def base(self) -> str:
         """Its place among the bucket's objects."""
@@ -86,8 +92,16 @@ class SourceFile:
     row_groups: tuple[int, ...]
 
 
-class Bulk(Protocol):
-    """What can read files of rows: a serving node or the batch service, and the gateway on one machine."""
+class Rows(Protocol):
+    """What reads an import's rows as objects: the process itself, or a serving node that it asks."""
+
+    def objects(self, stores: Stores, scope: Scope, found: Import, start: int, stop: int) -> list[Body]:
+        """The rows `start` to before `stop` as bodies of objects."""
+        ...
+
+
+class Bulk(Rows, Protocol):
+    """What can import files of rows itself: the gateway on one machine."""
 
     def run(self, stores: Stores, scope: Scope, bucket: Bucket, asked: Import) -> Import:
         """Read, check and register the import.
@@ -95,10 +109,6 @@ class Bulk(Protocol):
         Raises:
             InvalidRequest: a file, its mapping or one of its values can't be used.
         """
-        ...
-
-    def objects(self, stores: Stores, scope: Scope, found: Import, start: int, stop: int) -> list[Body]:
-        """The rows `start` to before `stop` as bodies of objects."""
         ...
 
 
@@ -112,8 +122,7 @@ def ask_import(
         NotFound: there is no such file.
     """
     wanted = _asked(stores, scope, bucket, asked)
-    files = source_files(stores, wanted)
-    if bulk is not None and sum(info.size_bytes for _, info in files) <= SMALL_BYTES:
+    if bulk is not None and sum(i.size_bytes for _, i in source_files(stores, wanted)) <= SMALL_BYTES:
         return bulk.run(stores, scope, bucket, wanted), None
     task = create_task(stores, scope, TASK_TYPE, [{"bucket_id": bucket.bucket_id, "import_id": wanted.import_id}])
     wanted = wanted.changed(task_id=task.task_id)
@@ -176,6 +185,14 @@ def get_import(stores: Stores, scope: Scope, bucket_id: str, import_id: str) -> 
     if record is None:
         raise NotFound(f"There is no import {import_id[:100]!r} in this bucket.", "List its imports to see their ids.")
     return Import.model_validate(record.body)
+
+
+def list_imports(
+    stores: Stores, scope: Scope, bucket_id: str, paging: Paging, selection: Selection
+) -> tuple[list[Body], Body]:
+    """One page of the bucket's imports as answers, oldest first, and its pagination."""
+    source = Source(stores.records, _key(scope, bucket_id))
+    return listed(source, paging, selection, lambda r: Import.model_validate(r.body).answer(), SEARCHED)
 
 
 def each_import(stores: Stores, scope: Scope, bucket_id: str) -> Iterator[Import]:

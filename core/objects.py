@@ -17,7 +17,7 @@ from core.buckets import Bucket, count, counts_of, take_room
 from core.errors import AlreadyExists, InvalidRequest, NotFound
 from core.ids import ordered_id
 from core.imported import ObjectSource, refuse_row, row_body
-from core.imports import Bulk
+from core.imports import Rows
 from core.noun import Noun
 from core.paging import Paging, Selection, listed
 from core.quotas import check_count
@@ -140,15 +140,15 @@ def _check_room(stores: Stores, scope: Scope, bucket: Bucket, adding: int) -> No
     check_count(stores, "objects", counts_of(stores, scope, bucket.bucket_id).objects, adding)
 
 
-def get_object(stores: Stores, scope: Scope, bucket_id: str, object_id: str, bulk: Bulk | None = None) -> Object:
-    """The bucket's object of this id: a record, or an imported row that `bulk` reads.
+def get_object(stores: Stores, scope: Scope, bucket_id: str, object_id: str, rows: Rows | None = None) -> Object:
+    """The bucket's object of this id: a record, or an imported row that `rows` reads.
 
     Raises:
         NotFound: there is none.
     """
     known = 0 < len(object_id) <= 128
     record = stores.records.get(scope.key("object", bucket_id), object_id) if known else None
-    if record is None and known and (row := row_body(stores, scope, bucket_id, object_id, bulk)):
+    if record is None and known and (row := row_body(stores, scope, bucket_id, object_id, rows)):
         return Object.model_validate(row)
     if record is None or "import_id" in record.body:
         raise NotFound(f"There is no object {object_id[:100]!r} in this bucket.", "List its objects to see their ids.")
@@ -162,12 +162,12 @@ def objects_of(stores: Stores, scope: Scope, bucket_id: str, ids: Sequence[str])
 
 
 def list_objects(
-    stores: Stores, scope: Scope, bucket: Bucket, paging: Paging, selection: Selection, bulk: Bulk | None = None
+    stores: Stores, scope: Scope, bucket: Bucket, paging: Paging, selection: Selection, rows: Rows | None = None
 ) -> tuple[list[Body], Body]:
     """One page of the bucket's objects as answers, oldest first, and its pagination."""
     pk = scope.key("object", bucket.bucket_id)
     return listed(
-        ObjectSource(stores.records, pk, stores=stores, scope=scope, bucket_id=bucket.bucket_id, bulk=bulk),
+        ObjectSource(stores.records, pk, stores=stores, scope=scope, bucket_id=bucket.bucket_id, rows=rows),
         paging,
         selection,
         lambda record: Object.model_validate(record.body).answer(),

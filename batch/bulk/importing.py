@@ -26,7 +26,7 @@ from batch.bulk.tables import Part
 from core.blob_input import Files
 from core.bucket_schema import properties_of
 from core.buckets import Bucket, find_bucket
-from core.errors import InvalidRequest, NotFound, QuotaExceeded, SourceChanged
+from core.errors import Forbidden, InvalidRequest, NotFound, SourceChanged
 from core.imports import (
     Import,
     MappedColumn,
@@ -121,7 +121,7 @@ def finish_import(stores: Stores, job: Mapping[str, Any]) -> None:
         note_import(stores, scope, done)
     except NotFound:  # deleted while it was read, or its file was: what was written goes too
         _left(stores, scope, wanted)
-    except (InvalidRequest, SourceChanged, QuotaExceeded) as error:
+    except (InvalidRequest, SourceChanged, Forbidden) as error:
         log.info("import refused", extra={"import_id": import_id, "code": error.code})
         note_import(stores, scope, wanted, status=TaskStatus.FAILED, error=str(error))
 

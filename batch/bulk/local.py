@@ -86,7 +86,9 @@ def _body(found: Import, columns: Sequence[Column], values: dict[str, Any], obje
         "bucket_id": found.bucket_id,
         "blobs": blobs,
         "metadata": {name: value for name, value in metadata.items() if value is not None},
-        "source_details": [{"type": "import", "source_id": found.import_id, "row": row, "url": found.url}],
+        "source_details": [
+            {"type": "bucket", "source_id": found.bucket_id, "import_id": found.import_id, "url": found.url, "row": row}
+        ],
         "created_at": found.created_at.isoformat(),
         "updated_at": found.created_at.isoformat(),
     }

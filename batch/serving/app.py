@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from batch.hosts import host_settings
-from batch.serving import document_routes, inference_routes, search_routes
+from batch.serving import document_routes, import_routes, inference_routes, search_routes
 from batch.serving.documents import Documents
 from batch.serving.embedding import Embedder, QueryHosts
 from batch.serving.inference import PREFIX, Inference, Receive, Send
@@ -98,7 +98,7 @@ def _routes(stores: Stores, vectors: Vectors, settings: Settings, inference: Inf
     app.state.searcher = Searcher(stores, vectors, Embedder(settings, inference.call_blocking, queries))
     app.state.presign = _presigner(stores, settings)
     answer_errors(app)
-    for module in (document_routes, search_routes, inference_routes):
+    for module in (document_routes, search_routes, inference_routes, import_routes):
         for prefix in ("/v1", "/v1/namespaces/{namespace_id}"):
             app.include_router(module.scoped, prefix=prefix)
     return app

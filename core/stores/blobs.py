@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from botocore.exceptions import ClientError
 
-from core.errors import NotFound, StaleRecord, StoreUnavailable
+from core.errors import Forbidden, NotFound, StaleRecord, StoreUnavailable
 from core.stores.aws import error_code, talking_to
 
 COPIED_AT_ONCE_BYTES = 256 * 1024 * 1024
@@ -18,6 +18,7 @@ COPIERS = 8
 CHANGED = {"PreconditionFailed", "412", "InvalidRange", "InvalidArgument"}
 """What S3 says when a file is another one by now; a part that a shorter one lacks is an invalid argument."""
 
+REFUSED = {"AccessDenied", "403"}
 MISSING = {"NoSuchKey", "404", "NotFound", "NoSuchBucket"}
 
 
@@ -193,7 +194,7 @@ class Blobs:
 
 
 class _missing:
-    """Turns S3's many words for a missing file into NotFound."""
+    """Turns S3's many words for a missing file into NotFound, and for one that may not be read into Forbidden."""
 
     def __init__(self, ref: BlobRef) -> None:
         self._ref = ref
@@ -202,5 +203,9 @@ class _missing:
         return None
 
     def __exit__(self, _kind: object, error: BaseException | None, _tb: object) -> None:
+        if isinstance(error, ClientError) and error_code(error) in REFUSED:
+            raise Forbidden(
+                f"The platform may not read {self._ref.url}.", "Let its role read the bucket, or upload the file."
+            ) from error
         if isinstance(error, ClientError) and error_code(error) in MISSING:
             raise NotFound(f"There is no file at {self._ref.url}.", "Upload it first.") from error

@@ -37,7 +37,7 @@ def create_app(stores: Stores, inspector: Inspector | None = None, bulk: Bulk | 
 
     Args:
         inspector: reads manifests; by default the function that settings name.
-        bulk: reads files of rows; without it imports are jobs, and their rows can't be shown.
+        bulk: imports and reads files of rows here; without it imports are jobs, and serving nodes read the rows.
     """
     app = FastAPI(
         title="OpenPeek",

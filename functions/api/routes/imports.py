@@ -1,31 +1,40 @@
 """Routes of imports: files of rows in S3 that become objects of a bucket at once."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Depends, Request
 from pydantic import Field
 
 from core.buckets import find_bucket
-from core.imports import Bulk, Import, ask_import, delete_import, each_import, get_import
-from core.paging import Paging, page_of
+from core.imports import Bulk, Rows, ask_import, delete_import, get_import, list_imports
+from core.paging import Paging
+from core.stores import Stores
+from core.tenancy import Scope
 from core.web.bodies import Body
 from core.web.callers import DeleteScope, ReadScope, WriteScope
 from functions.api.deps import Answer, PagingOf, Router, StoresOf
 from functions.api.listing import ListBody
+from functions.api.remote_rows import RemoteRows
 
 scoped = Router(prefix="/buckets/{bucket_identifier}", tags=["objects"])
-SEARCHED = ("import_id", "url", "status", "error")
 Name = Annotated[str, Field(min_length=1, max_length=512)]
 Columns = dict[Name, Name] | list[Name]
 
 
 async def bulk_of(request: Request) -> Bulk | None:
-    """What reads files of rows for this process, if anything does."""
+    """What imports files of rows in this process, if anything does."""
     bulk: Bulk | None = request.app.state.bulk
     return bulk
 
 
+async def rows_of(request: Request) -> Rows:
+    """What reads imported rows: this process, or a serving node that it asks."""
+    bulk: Bulk | None = request.app.state.bulk
+    return bulk or RemoteRows(request.headers.get("authorization", ""))
+
+
 BulkOf = Annotated[Bulk | None, Depends(bulk_of)]
+RowsOf = Annotated[Rows, Depends(rows_of)]
 
 
 class CreateImport(Body):
@@ -49,7 +58,7 @@ def create(stores: StoresOf, scope: WriteScope, bulk: BulkOf, bucket_identifier:
     """Make every row of the files an object; small ones while the request waits, others by a task."""
     bucket = find_bucket(stores, scope, bucket_identifier)
     made, task = ask_import(stores, scope, bucket, body.model_dump(exclude_unset=True), bulk)
-    return Answer(shown(made), status_code=200 if task is None else 202)
+    return Answer(made.answer(), status_code=200 if task is None else 202)
 
 
 @scoped.get("/imports")
@@ -67,7 +76,7 @@ def list_post(
 @scoped.get("/imports/{import_id}")
 def get(stores: StoresOf, scope: ReadScope, bucket_identifier: str, import_id: str) -> Answer:
     bucket = find_bucket(stores, scope, bucket_identifier)
-    return Answer(shown(get_import(stores, scope, bucket.bucket_id, import_id)))
+    return Answer(get_import(stores, scope, bucket.bucket_id, import_id).answer())
 
 
 @scoped.delete("/imports/{import_id}", status_code=204)
@@ -78,13 +87,7 @@ def delete(stores: StoresOf, scope: DeleteScope, bucket_identifier: str, import_
     return Answer(status_code=204)
 
 
-def shown(found: Import) -> dict[str, Any]:
-    """An import as it is answered."""
-    return found.body() | {"object_count": found.rows}
-
-
-def _listed(stores: Any, scope: Any, bucket_identifier: str, body: ListBody, paging: Paging) -> Answer:
+def _listed(stores: Stores, scope: Scope, bucket_identifier: str, body: ListBody, paging: Paging) -> Answer:
     bucket = find_bucket(stores, scope, bucket_identifier)
-    found = body.selection.of((shown(i) for i in each_import(stores, scope, bucket.bucket_id)), SEARCHED)
-    page, pagination = page_of(found, body.page(paging))
+    page, pagination = list_imports(stores, scope, bucket.bucket_id, body.page(paging), body.selection)
     return Answer({"results": page, "pagination": pagination})

@@ -24,7 +24,7 @@ from core.web.callers import DeleteScope, ReadScope, WriteScope
 from functions.api.deps import Answer, PagingOf, Router, StoresOf
 from functions.api.listing import ListBody
 from functions.api.routes.buckets import FieldType
-from functions.api.routes.imports import BulkOf
+from functions.api.routes.imports import RowsOf
 
 scoped = Router(prefix="/buckets/{bucket_identifier}/objects", tags=["objects"])
 URL_LIVES_S = 3600
@@ -123,14 +123,14 @@ def create_many(
 def list_post(
     stores: StoresOf,
     scope: ReadScope,
-    bulk: BulkOf,
+    rows: RowsOf,
     bucket_identifier: str,
     paging: PagingOf,
     body: ListObjects | None = None,
 ) -> Answer:
     bucket = find_bucket(stores, scope, bucket_identifier)
     body = body or ListObjects()
-    page, pagination = list_objects(stores, scope, bucket, body.page(paging), body.selection, bulk)
+    page, pagination = list_objects(stores, scope, bucket, body.page(paging), body.selection, rows)
     if body.select:
         kept = {*body.select, "object_id", "bucket_id"}
         page = [{k: v for k, v in item.items() if k in kept} for item in page]
@@ -141,13 +141,13 @@ def list_post(
 def get(
     stores: StoresOf,
     scope: ReadScope,
-    bulk: BulkOf,
+    rows: RowsOf,
     bucket_identifier: str,
     object_identifier: str,
     return_presigned_urls: Annotated[bool, Query()] = False,
 ) -> Answer:
     bucket = find_bucket(stores, scope, bucket_identifier)
-    answer = get_object(stores, scope, bucket.bucket_id, object_identifier, bulk).answer()
+    answer = get_object(stores, scope, bucket.bucket_id, object_identifier, rows).answer()
     return Answer(with_urls(stores, scope, bucket, answer) if return_presigned_urls else answer)
 
 
