@@ -1,6 +1,6 @@
 """Errors over HTTP: the status of each error, and the one envelope that every answer uses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from core.errors import (
@@ -94,27 +94,6 @@ def envelope(status: int, message: str, kind: str | None = None, details: Mappin
     kind = kind or BY_STATUS.get(status, "BadRequestError" if status < 500 else "InternalServerError")
     error: Body = {"message": message, "type": kind} | ({"details": dict(details)} if details else {})
     return {"success": False, "status": status, "error": error}
-
-
-def invalid_fields(problems: Sequence[Mapping[str, Any]]) -> Body:
-    """The 422 body for pydantic's `errors()`: each names its field, and `detail` keeps the usual list."""
-    detail = [{"loc": list(p["loc"]), "msg": _sentence(p), "type": p["type"]} for p in problems]
-    message = " ".join(f"{field_of(d['loc'])}: {d['msg']}." for d in detail)
-    details = {"code": InvalidRequest.code, "fields": [field_of(d["loc"]) for d in detail]}
-    return envelope(422, message, "ValidationError", details) | {"detail": detail}
-
-
-def field_of(loc: Sequence[str | int]) -> str:
-    """`("body", "blobs", 0, "type")` as `blobs[0].type`; query and header fields keep where they are."""
-    path = loc[1:] if len(loc) > 1 and loc[0] in ("body", "path") else loc
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.removeprefix(".")
-
-
-def _sentence(problem: Mapping[str, Any]) -> str:
-    if problem["type"] == "extra_forbidden":
-        return "there is no such field here"
-    return str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
 
 
 def _details(error: PlatformError) -> Body:

@@ -9,7 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from batch.serving.answers import error_answer
-from core.http import envelope, invalid_fields
+from core.http import envelope
+from core.invalid_fields import invalid_fields
 from core.web.routes import CheckedRoute
 from plugin_sdk.errors import PlatformError
 

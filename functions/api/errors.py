@@ -7,7 +7,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from core.errors import InvalidRequest
-from core.http import answer_to, envelope, invalid_fields
+from core.http import answer_to, envelope
+from core.invalid_fields import invalid_fields
 from functions.api.deps import Answer
 from plugin_sdk.errors import PlatformError
 

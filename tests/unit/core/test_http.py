@@ -3,7 +3,7 @@
 import pytest
 
 from core import errors
-from core.http import KINDS, answer_to, envelope, field_of
+from core.http import KINDS, answer_to, envelope
 from plugin_sdk import errors as sdk_errors
 from plugin_sdk.errors import PlatformError
 from tests.contract.schemas import assert_is
@@ -49,11 +49,3 @@ def test_invalid_request_names_its_field() -> None:
 def test_unknown_error_of_ours_is_a_500() -> None:
     assert answer_to(PlatformError("a", "b"))[0] == 500
     assert envelope(429, "slow down")["error"]["type"] == "TooManyRequestsError"
-
-
-@pytest.mark.parametrize(
-    ("loc", "field"),
-    [(("body", "blobs", 0, "type"), "blobs[0].type"), (("query", "limit"), "query.limit"), (("body",), "body")],
-)
-def test_field_is_spelled_as_in_the_body(loc: tuple[str | int, ...], field: str) -> None:
-    assert field_of(loc) == field
