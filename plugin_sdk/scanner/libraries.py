@@ -244,6 +244,9 @@ ANYWHERE_OPTIONS: dict[str, set[object]] = {
 }
 """Unsafe options so particular that they are judged in every call."""
 
+FFMPEG_FLAGS = words("-nostdin -hide_banner -nostats -y -n")
+"""What may follow the program's name where the command is a list."""
+
 AMBIGUOUS_DOORS = words(
     """
     load open cmd os web main fs S Path File cuda cache package hub worker computation compile inline Tool tools template

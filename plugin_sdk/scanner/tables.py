@@ -132,7 +132,7 @@ STDLIB_ONLY = {
         process_cpu_count listdir scandir walk stat lstat fspath fsencode fsdecode PathLike urandom getrandom
         get_terminal_size access R_OK W_OK X_OK F_OK makedirs mkdir remove unlink rmdir removedirs rename replace error
         strerror uname times getuid geteuid getgid getegid sched_getaffinity getloadavg sysconf stat_result
-        terminal_size DirEntry SEEK_SET SEEK_CUR SEEK_END statvfs utime truncate
+        terminal_size DirEntry SEEK_SET SEEK_CUR SEEK_END statvfs utime truncate close
     """,
     "os.path": """
         abspath basename commonpath commonprefix dirname exists expanduser expandvars getatime getctime getmtime getsize
@@ -412,6 +412,25 @@ REACHED_FUNCTIONS = {
 
 CHANGEABLE = {"os.environ", "sys.path", "sys.modules"}
 PROCESS_MODULES = {"os", "sys", "builtins"}
+
+HARMLESS_VARIABLES = words(
+    """
+    TOKENIZERS_PARALLELISM RAYON_NUM_THREADS
+    OMP_NUM_THREADS OMP_WAIT_POLICY OMP_DYNAMIC MKL_NUM_THREADS MKL_DYNAMIC OPENBLAS_NUM_THREADS BLIS_NUM_THREADS
+    VECLIB_MAXIMUM_THREADS NUMEXPR_NUM_THREADS NUMEXPR_MAX_THREADS NUMBA_NUM_THREADS NUMBA_DISABLE_JIT POLARS_MAX_THREADS
+    KMP_DUPLICATE_LIB_OK KMP_BLOCKTIME KMP_AFFINITY KMP_WARNINGS
+    HF_HUB_DISABLE_TELEMETRY HF_HUB_DISABLE_PROGRESS_BARS HF_HUB_DISABLE_SYMLINKS_WARNING HF_HUB_VERBOSITY
+    HF_HUB_DISABLE_IMPLICIT_TOKEN HF_HUB_DISABLE_EXPERIMENTAL_WARNING HF_HUB_ENABLE_HF_TRANSFER HF_HUB_DISABLE_XET
+    HF_HUB_DOWNLOAD_TIMEOUT HF_HUB_ETAG_TIMEOUT HF_HUB_OFFLINE TRANSFORMERS_OFFLINE HF_DATASETS_OFFLINE
+    TRANSFORMERS_VERBOSITY TRANSFORMERS_NO_ADVISORY_WARNINGS TRANSFORMERS_NO_TF DATASETS_VERBOSITY DIFFUSERS_VERBOSITY
+    USE_TF USE_TORCH USE_FLAX USE_JAX
+    TF_CPP_MIN_LOG_LEVEL TF_ENABLE_ONEDNN_OPTS TF_FORCE_GPU_ALLOW_GROWTH TF_DETERMINISTIC_OPS ABSL_MIN_LOG_LEVEL
+    GLOG_minloglevel GRPC_VERBOSITY CUBLAS_WORKSPACE_CONFIG CUDA_DEVICE_ORDER CUDA_LAUNCH_BLOCKING PYTORCH_CUDA_ALLOC_CONF
+    PYTORCH_ENABLE_MPS_FALLBACK OPENCV_LOG_LEVEL OPENCV_FFMPEG_LOGLEVEL TQDM_DISABLE DISABLE_TQDM
+    DO_NOT_TRACK ANONYMIZED_TELEMETRY DISABLE_TELEMETRY LOGURU_LEVEL
+    """
+)
+"""Variables that only tune or quieten a library; the rest of the environment belongs to the host."""
 MAPPING_WRITES = words(
     """
     update pop setdefault clear popitem __setitem__ __delitem__ append insert extend remove

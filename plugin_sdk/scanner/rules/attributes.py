@@ -7,6 +7,7 @@ from plugin_sdk.scanner import libraries, tables
 from plugin_sdk.scanner.flow import LISTED
 from plugin_sdk.scanner.flow.values import ANYTHING
 from plugin_sdk.scanner.judge import Verdict, import_is_refused, is_sensitive_module, judge_path, reached
+from plugin_sdk.scanner.rules.environment import harmless_method
 from plugin_sdk.scanner.rules.imports import ImportRules
 from plugin_sdk.scanner.rules.reporting import DUNDER, DUNDER_FIX, DUNDER_WHY, last_name, listed_parts, state_change
 from plugin_sdk.scanner.scopes import Scope
@@ -122,7 +123,9 @@ class AttributeRules(ImportRules):
                 verdict = Verdict(f"Forbidden attribute: {tail}", "error", DUNDER_WHY, DUNDER_FIX)
             if verdict is None and tail in MAPPINGS and name in READERS:
                 verdict = Verdict(f"Forbidden attribute: {tail}", "error", DUNDER_WHY, DUNDER_FIX)
-            if verdict is None and any(path == state for state in tables.CHANGEABLE) and name in tables.MAPPING_WRITES:
+            if verdict is None and path in tables.CHANGEABLE and name in tables.MAPPING_WRITES:
+                if path == "os.environ" and harmless_method(node, self.module, self.flow):
+                    continue
                 verdict = state_change(path)
             if verdict is not None:
                 self.verdict(node, verdict)

@@ -52,6 +52,8 @@ class CallRules(OptionRules):
         if path in libraries.TYPE_FUNCTIONS:
             for argument in [*arguments, *(keyword.value for keyword in node.keywords)]:
                 self._annotation(argument, scope)
+        if path == "os.close" and not (len(arguments) == 1 and isinstance(arguments[0], (ast.Name, ast.Attribute))):
+            self._door(node, path, libraries.STATE)
         if path in {"types.FunctionType", "types.LambdaType"}:
             self._door(node, path, libraries.CODE)
         if path in {"yaml.load", "yaml.load_all"}:

@@ -18,6 +18,21 @@ HARMLESS_BY_DEFAULT = words("format cmd filename uds n_jobs num_proc dataloader_
 """Options that need not be feared in an unpacked mapping whose keys are unknown."""
 
 
+def _is_one_of(given: ast.expr, safe: set[object]) -> bool:
+    return isinstance(given, ast.Constant) and any(
+        type(given.value) is type(value) and given.value == value for value in safe
+    )
+
+
+def _plain_command(given: ast.expr, safe: set[object]) -> bool:
+    """Whether a command is a program that may be run, with flags that say nothing of files."""
+    if not isinstance(given, (ast.List, ast.Tuple)) or not given.elts:
+        return False
+    return _is_one_of(given.elts[0], safe) and all(
+        _is_one_of(flag, set(libraries.FFMPEG_FLAGS)) for flag in given.elts[1:]
+    )
+
+
 class OptionRules(CodeRules):
     """Judges the arguments of calls, and options kept in dicts."""
 
@@ -36,10 +51,7 @@ class OptionRules(CodeRules):
         shown = path.replace("()", "")
         fix = f"Write {keyword}={sorted(safe, key=str)[-1]!r}" if safe != {None} else f"Leave {keyword} out"
         if given is not None:
-            if not (
-                isinstance(given, ast.Constant)
-                and any(type(given.value) is type(value) and given.value == value for value in safe)
-            ):
+            if not _is_one_of(given, safe) and not (keyword == "cmd" and _plain_command(given, safe)):
                 self.report(node, f"Unsafe option: {shown}({keyword}=…)", "its value can make the call run code", fix)
         elif self._spread(node, keyword, arguments):
             self.report(node, f"Unsafe option: {shown}(**…)", f"it may set {keyword}", fix)

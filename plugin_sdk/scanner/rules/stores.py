@@ -7,6 +7,7 @@ from plugin_sdk.scanner.flow import LISTED
 from plugin_sdk.scanner.flow.values import ANYTHING
 from plugin_sdk.scanner.judge import judge_path
 from plugin_sdk.scanner.rules.calls import CallRules
+from plugin_sdk.scanner.rules.environment import harmless_item
 from plugin_sdk.scanner.rules.reporting import DUNDER, DUNDER_FIX, DUNDER_WHY, last_name, spelled, state_change
 from plugin_sdk.scanner.scopes import Scope
 
@@ -35,6 +36,8 @@ class StoreRules(CallRules):
                 continue
             tail = last_name(path)
             if path in tables.CHANGEABLE:
+                if path == "os.environ" and harmless_item(target, self.module, self.flow):
+                    continue
                 self.verdict(target, state_change(path))
             elif tail in LISTED:
                 self.report(target, f"Forbidden attribute: {tail}", DUNDER_WHY, DUNDER_FIX)

@@ -459,6 +459,80 @@ import os
 os.putenv('A', 'b')
 ---
 import os
+os.environ["LD_PRELOAD"] = "x"
+---
+import os
+v = "A"
+os.environ[v] = "x"
+---
+import os
+for v in ("OMP_NUM_THREADS",):
+    v = "LD_PRELOAD"
+    os.environ[v] = "x"
+---
+import os
+for v in ("OMP_NUM_THREADS",):
+    pass
+v = "LD_PRELOAD"
+os.environ[v] = "1"
+---
+import os
+for v in ("OMP_NUM_THREADS", "PATH"):
+    os.environ[v] = "1"
+---
+import os
+os.environ.setdefault("HF_ENDPOINT", "1")
+---
+import os
+os.environ.update({"OMP_NUM_THREADS": "1", **d})
+---
+import os
+os.environ.update(**d)
+---
+import os
+os.environ.update(OMP_NUM_THREADS="1", PATH="2")
+---
+import os
+os.environ |= {"OMP_NUM_THREADS": "1"}
+---
+import os
+f = os.environ.setdefault
+f("PATH", "x")
+---
+import os
+for v in ("OMP_NUM_THREADS",):
+    def f():
+        nonlocal v
+    [os.environ.setdefault(v, "1") for v in ("PATH",)]
+---
+import os
+for v in ("OMP_NUM_THREADS",):
+    if (v := "PATH"):
+        os.environ.setdefault(v, "1")
+---
+import os
+os.environ.clear()
+---
+import os
+os.environ["CUDA_VISIBLE_DEVICES"] = "0"
+---
+import os
+os.close(3)
+---
+import os
+f = os.close
+f(0)
+---
+import os
+os.closerange(0, 9)
+---
+import ffmpeg
+ffmpeg.input('x').output('y').run(cmd=['ffmpeg', '-i', '/etc/passwd'])
+---
+import ffmpeg
+ffmpeg.input('x').output('y').run(cmd=['ffmpeg', flag])
+---
+import os
 os.environ['A'] = 'b'
 ---
 import os

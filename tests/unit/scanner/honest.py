@@ -5,6 +5,18 @@ from textwrap import dedent
 from tests.unit.scanner.idioms import IDIOMS
 
 CLEAN = r"""
+import os
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.update({"MKL_NUM_THREADS": "1"}, OMP_NUM_THREADS="2")
+for v in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[v] = "1"
+for k in ["HF_HUB_OFFLINE"]:
+    os.environ.setdefault(k, "1")
+---
+from os import environ
+environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+---
 from __future__ import annotations
 from functools import cached_property, partial, wraps
 from collections.abc import Callable, Mapping, Sequence

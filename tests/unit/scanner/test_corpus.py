@@ -6,6 +6,7 @@ from plugin_sdk.scanner import scan_files
 from tests.unit.plugin_sdk import quickstart
 from tests.unit.scanner.attacks import snippets
 from tests.unit.scanner.honest import clean, warned
+from tests.unit.scanner.modules import MODULES
 
 
 @pytest.mark.parametrize(("family", "source"), snippets())
@@ -27,6 +28,14 @@ def test_doubtful_code_draws_a_warning_and_passes(source):
 
     assert report.passed
     assert {violation.severity for violation in report.violations} == {"warning"}
+
+
+@pytest.mark.parametrize("source", MODULES.strip().split("\n---\n"))
+def test_whole_module_of_an_honest_plugin_passes(source):
+    report = scan_files({"processors/core.py": source.encode() + b"\n"})
+
+    assert [found for found in report.violations if not found.message.startswith("Unknown import: ")] == []
+    assert report.passed
 
 
 def test_quick_start_passes_strict_mode_without_a_remark():
