@@ -1,5 +1,6 @@
 """ffmpeg for plugins: what honest ones do with it works, run in a sandbox of its own; every way out of it is refused."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from plugin_sdk.host import HostSettings, PluginHost, Zygote
+from plugin_sdk.host import HostSettings, PluginHost, Zygote, programs
 from plugin_sdk.host.ffmpeg_command import Command, RefusedCommand, command
 from plugin_sdk.host.lent import Lender
 from plugin_sdk.host.programs import find_programs
@@ -92,7 +93,8 @@ def test_a_graph_of_filters_works_and_frames_come_as_many_files(attempt):
 import os
 os.makedirs('frames', exist_ok=True)
 {PICTURES}.filter('scale', 32, 24).hflip().output('frames/f%03d.png').run(quiet=True)
-stream = ffmpeg.concat(ffmpeg.input('frames/f%03d.png', framerate=5), ffmpeg.input('frames/f%03d.png'))
+pictures = [ffmpeg.input('frames/f%03d.png', framerate=5) for _ in range(2)]
+stream = ffmpeg.concat(*pictures).filter('fps', 5)
 stream.output('film.mp4', pix_fmt='yuv420p', movflags='+faststart').run(quiet=True)
 found = [sorted(os.listdir('frames')), open('film.mp4', 'rb').read(12)[4:8].decode()]
 """)
@@ -160,6 +162,23 @@ except ffmpeg.Error as error:
 """)
 
     assert "ffprobe is not installed on this worker. Install it on the workers: apt-get install ffmpeg" in found
+
+
+@pytest.mark.parametrize("origin", ["the system", "imageio-ffmpeg"])
+def test_ffmpeg_runs_wherever_it_came_from(plugin, monkeypatch, origin):
+    """Debian's is small, and its loader brings a hundred libraries into the sandbox; the package's is one large file."""
+    if origin == "imageio-ffmpeg":
+        monkeypatch.setattr(programs.shutil, "which", lambda name: None)
+    elif shutil.which("ffmpeg") is None:
+        pytest.skip("the system has no ffmpeg")
+    if "ffmpeg" not in find_programs():
+        pytest.skip("imageio-ffmpeg is not installed")
+    with Zygote(HostSettings(memory_mb=1024, call_timeout_s=20, scratch_mb=8)) as other, opened(other, plugin) as host:
+        size = tried(
+            host, f"import ffmpeg; found = len({TONE}.output('-', format='s16le', ar=8000).run(quiet=True)[0])"
+        )
+
+    assert size == 16000
 
 
 def test_other_programs_are_not_started(attempt, shared_host):
