@@ -5,13 +5,16 @@ folder that only this user can write.
 """
 
 import hashlib
+import importlib.util
 import os
+import re
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -33,6 +36,11 @@ from plugin_sdk.host.model_view import downloads
 from plugin_sdk.host.network_rules import tenant_policy
 from plugin_sdk.pipeline import RowCondition
 
+CONTENT = ("text", "image", "video", "audio", "pdf")
+TORCH = re.compile(
+    rb"^\s*(?:import|from)\s+(?:torch\w*|transformers|sentence_transformers|open_clip|timm|accelerate|diffusers)\b",
+    re.M,
+)
 MAX_HOSTS = 8
 """Hosts of a worker; those that run are never ended for it, so that there may be as many as tasks at once."""
 
@@ -55,7 +63,7 @@ class Hosts:
 
     def __init__(self, settings: Settings, blobs: Blobs) -> None:
         self._settings, self._blobs, self._stores = settings, blobs, Stores.open(settings)
-        self._zygote: Zygote | None = None
+        self._zygotes: dict[bool, Zygote] = {}
         self._idle: OrderedDict[Pipeline, tuple[str, ...]] = OrderedDict()
         self._lent = 0
         self._guard, self._starting = threading.Lock(), threading.Lock()
@@ -77,15 +85,15 @@ class Hosts:
             self._given_back(key, pipeline)
 
     def prepare(self) -> None:
-        """Start what all hosts are forked from, so that the first plugin need not wait for it."""
-        self._forks().__enter__()
+        """Start what hosts are forked from, so that the first plugin need not wait for it."""
+        self._forks(torch=False).__enter__()
 
     def close(self) -> None:
         """End all hosts."""
         with self._guard:
             self._idle.clear()
-            zygote, self._zygote = self._zygote, None
-        if zygote:
+            zygotes, self._zygotes = list(self._zygotes.values()), {}
+        for zygote in zygotes:
             zygote.close()
 
     def _taken(self, key: tuple[str, ...]) -> Pipeline | None:
@@ -122,16 +130,17 @@ class Hosts:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
-    def _forks(self) -> Zygote:
+    def _forks(self, *, torch: bool) -> Zygote:
+        """What hosts are forked from: one that has torch in memory, for plugins that import it, and one that has not."""
         with self._starting:
-            if self._zygote is None:
-                self._zygote = Zygote(host_settings(self._settings))
-            return self._zygote
+            if torch not in self._zygotes:
+                self._zygotes[torch] = Zygote(replace(host_settings(self._settings), preload_torch=torch))
+            return self._zygotes[torch]
 
     def _start(self, extraction: Extraction, plugin: PluginRef) -> Pipeline:
         folder = plugin_folder(self._blobs, plugin.archive, plugin.sha256)
         broker = broker_of(self._stores, extraction.scope, plugin.manifest.plugin_id)
-        zygote = self._forks()
+        zygote = self._forks(torch=imports_torch(folder))
         network = tenant_policy(
             zygote.settings.network, os.environ, extraction.scope.org_id, extraction.scope.namespace_id
         )
@@ -141,7 +150,8 @@ class Hosts:
             config.feature_extractor_name, config.version, config.params, config.input_mappings
         )
         try:
-            return Pipeline(host, host.open_pipeline(request, dataset_size=extraction.rows_expected))
+            flags = content_flags(plugin.manifest.supported_input_types)
+            return Pipeline(host, host.open_pipeline(request, extraction.rows_expected, flags))
         except BaseException:
             host.close()
             raise
@@ -152,6 +162,20 @@ def host_key(extraction: Extraction, plugin: PluginRef) -> tuple[str, ...]:
     config = extraction.extractor
     params = orjson.dumps([config.params, config.input_mappings], option=orjson.OPT_SORT_KEYS).decode()
     return (plugin.sha256, extraction.scope.org_id, extraction.scope.namespace_id, params)
+
+
+@lru_cache(maxsize=256)
+def imports_torch(folder: Path) -> bool:
+    """Whether a file of the plugin imports torch, or a library that does; False where torch is not installed."""
+    if importlib.util.find_spec("torch") is None:
+        return False
+    return any(TORCH.search(file.read_bytes()) for file in folder.rglob("*.py"))
+
+
+def content_flags(input_types: Iterable[str]) -> dict[str, bool]:
+    """What kinds of content the pipeline may meet, as `build_steps` gets it: `has_text`, `has_image`, …"""
+    given = set(input_types)
+    return {f"has_{kind}": not given or kind in given for kind in CONTENT}
 
 
 def host_settings(settings: Settings) -> HostSettings:

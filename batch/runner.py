@@ -1,6 +1,7 @@
 """Runner: hands an extraction's partitions to the cluster, a bounded window at a time, and takes in what comes back."""
 
 import logging
+import pickle
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -81,6 +82,7 @@ class Runner:
         self._check, self._sizing, self._weight, self._priority = check, sizing, weight, priority
         self._inbox: SimpleQueue[Future | None] = SimpleQueue()
         self._pending: dict[Future, Partition] = {}
+        self._packed = b""
 
     def run(self, extraction: Extraction, partitions: Iterator[Partition], sink: Sink, report: Report) -> None:
         """Every partition to its end; finished ones are committed even when the rest is stopped.
@@ -89,6 +91,7 @@ class Runner:
             PlatformError: the plugin or its archive can't be used.
             EngineLost, StoreUnavailable: to be done again later.
         """
+        self._packed = pickle.dumps(extraction)
         warming = self._warm(extraction)
         try:
             first = next(partitions, None)  # planned while hosts start
@@ -187,7 +190,7 @@ class Runner:
         for number, segment in enumerate(facts.segments if capacity.gpus else [Segment(None, False)]):
             source = self._client.submit(
                 run_segment,
-                extraction,
+                self._packed,
                 source,
                 segment.until,
                 key=f"{extraction.batch_id}-{extraction.collection_id}-{extraction.run_id}-{partition.index:06d}.{number}",
@@ -205,12 +208,22 @@ class Runner:
         futures = [f for f in self._next() if f in self._pending]
         if not futures and self._client.status != "running":
             raise EngineLost("The connection to the scheduler is lost.", "The batch goes on when it is back.")
-        arrived = []
+        arrived, fetched = [], self._fetched(futures)
         for future in futures:
             partition = self._pending.pop(future)
-            arrived.append((partition, _outcome(future, extraction, partition)))
+            arrived.append((partition, fetched.get(future) or _outcome(future, extraction, partition)))
             future.release()
         return arrived
+
+    def _fetched(self, futures: list[Future]) -> dict[Future, Outcome]:
+        """What tasks that went well report, several in one call; those of a worker that has died since are left out."""
+        well = [future for future in futures if future.status == "finished"]
+        if len(well) < 2:
+            return {}
+        found: list[Outcome] = []
+        with suppress(Exception):  # each is asked for alone, then, which says what is wrong
+            found = self._client.gather(well, errors="raise")
+        return dict(zip(well, found, strict=False))
 
     def _next(self) -> list[Future]:
         """The futures that were told of since the last time; a fifth of a second's wait at most."""

@@ -5,6 +5,7 @@ stand alone, and only those are failures.
 """
 
 import logging
+import pickle
 import threading
 import time
 from collections import deque
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -283,9 +285,20 @@ class WorkerSetup(WorkerPlugin):  # type: ignore[misc]
             log.warning("plugin hosts can't be started", exc_info=True)
 
 
-def run_segment(extraction: Extraction, source: Partition | Carried, until: int | None) -> Carried | Outcome:
-    """The task that the scheduler hands out: what a worker makes of a partition, or of what another has made of it."""
+def run_segment(packed: bytes, source: Partition | Carried, until: int | None) -> Carried | Outcome:
+    """The task that the scheduler hands out: what a worker makes of a partition, or of what another has made of it.
+
+    Args:
+        packed: the pickled extraction: the same bytes go with every task, and are read once.
+    """
+    extraction = _unpacked(packed)
     return worker_of(extraction.settings).run(extraction, source, until)
+
+
+@lru_cache(maxsize=128)
+def _unpacked(packed: bytes) -> Extraction:
+    extraction: Extraction = pickle.loads(packed)  # from the driver, as the task itself
+    return extraction
 
 
 def warm(extraction: Extraction) -> StepFacts | PlatformError:
