@@ -216,6 +216,7 @@ class Work:
             extractor=config,
             plugin=plugin,
             rows_expected=objects,
+            source_filters=collection.source.get("source_filters") or None,
             filters=batch.filters,
             run_id=new_id("run"),
         )

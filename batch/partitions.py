@@ -44,6 +44,8 @@ class Extraction:
     plugin: PluginRef | None = None
     rows_expected: int | None = None
     run_id: str = ""
+    source_filters: dict[str, Any] | None = None
+    """Which objects and rows the collection takes of its buckets (the API's form)."""
     filters: dict[str, Any] | None = None
     """Which rows of imports are wanted (the API's form); stored objects were chosen when the batch was made."""
 

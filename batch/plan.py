@@ -20,6 +20,7 @@ from batch.done import Done, source_version
 from batch.partitions import MAX_BYTES, Extraction, Partition
 from batch.patience import patient
 from batch.rows import ROW_COLUMNS, TEXTS
+from core.conditions import parse
 from core.document_schema import JSON, RESERVED, SOURCE_VERSION
 from core.ids import document_id
 from core.imported import find_rows
@@ -53,7 +54,7 @@ def plan(
     pending: list[Row] = []
     size, rows = 0, limit()
     for bodies, named in read_objects(stores, extraction, object_ids):
-        for obj in _undone(bodies, done):
+        for obj in _undone(_taken(extraction, bodies), done):
             if "import_id" in obj:
                 yield from _of_import(stores, extraction, obj["object_id"], None, limit, indexes, done)
                 continue
@@ -121,6 +122,14 @@ def _page(
         for imported, number in rows.values():
             named.setdefault(imported.base, []).append(number)
     return bodies, named
+
+
+def _taken(extraction: Extraction, bodies: list[Body]) -> list[Body]:
+    """Those that the collection takes of its bucket; of an import the worker takes row by row."""
+    wanted = parse(extraction.source_filters)
+    if wanted is None:
+        return bodies
+    return [b for b in bodies if "import_id" in b or wanted.matches((b.get("metadata") or {}) | b)]
 
 
 def _undone(bodies: list[Body], done: Done | None) -> Iterator[Body]:

@@ -34,11 +34,12 @@ class Reader:
         if not isinstance(partition.source, BulkPart):
             return stored_table(partition.source)
         with self._guard:
-            return narrowed(read_part(extraction, partition.source, schema, self._cursors), extraction.filters)
+            rows = read_part(extraction, partition.source, schema, self._cursors)
+        return narrowed(narrowed(rows, extraction.source_filters), extraction.filters)
 
 
 def narrowed(rows: pa.Table, filters: dict[str, Any] | None) -> pa.Table:
-    """The rows that pass the batch's filter."""
+    """The rows that pass the filter."""
     wanted = parse(filters)
     if wanted is None:
         return rows

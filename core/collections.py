@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from core.buckets import Bucket, find_bucket
 from core.builtins import BUILTINS
+from core.conditions import parse
 from core.errors import InvalidRequest, NotFound
 from core.extractors import Extractor, bucket_schema_of, resolve, vector_indexes
 from core.ids import new_id
@@ -177,12 +178,7 @@ def _source_buckets(stores: Stores, scope: Scope, source: Mapping[str, Any]) -> 
                 "Leave it out, and name the buckets in bucket_ids.",
                 f"source.{name}",
             )
-    if source.get("source_filters"):
-        raise InvalidRequest(
-            "source.source_filters can't be applied here: a collection takes all objects of its buckets.",
-            "Leave it out, and put what belongs together into a bucket of its own.",
-            "source.source_filters",
-        )
+    parse(source.get("source_filters") or None, "source.source_filters")  # refused by its part, if it is no filter
     identifiers = source.get("bucket_ids") or ()
     if not identifiers:
         raise InvalidRequest("source.bucket_ids is empty.", "Name at least one bucket.", "source.bucket_ids")

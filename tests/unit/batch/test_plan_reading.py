@@ -1,6 +1,7 @@
 """Reading of a plan's objects: every one that is there, in the batch's order, whether it lies among others or not."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,14 @@ import pytest
 from batch import plan
 from batch.bulk.parts import BulkPart, BulkSource, Column
 from batch.bulk.pieces import parts_of
+from batch.partitions import Partition
 from batch.plan import read_objects
+from batch.reading import Reader
 from core.imports import SourceFile
-from core.objects import Object
+from core.objects import Blob, Object
 from core.stores import Stores
 from core.stores.records import Entry
-from tests.unit.batch.test_bulk_reading import extraction
+from tests.unit.batch.test_bulk_reading import SCHEMA, TEXT, YEAR, bodies, extraction, put, source
 
 SOURCE = BulkSource("imp_0123456789abcdef012", "obj_0123456789abcdef012", (Column("text", "t", "text", "text"),))
 FILES = [SourceFile("s3://b/1", "e1", 10, (30, 0, 30)), SourceFile("s3://b/2", "e2", 10, (40,))]
@@ -37,6 +40,31 @@ def test_every_object_comes_once_in_the_batch_s_order(
     pages = read_objects(moto_stores, job, [[*wanted, "obj_gone"]])
 
     assert [body["object_id"] for bodies, _ in pages for body in bodies] == wanted
+
+
+@pytest.mark.parametrize(
+    "filters", [{"year": {"gte": 3}}, {"AND": [{"field": "metadata.year", "operator": "gte", "value": 3}]}]
+)
+def test_a_collection_takes_what_its_source_filters_let_through(moto_stores: Stores, filters: dict[str, Any]) -> None:
+    job = replace(extraction(moto_stores), source_filters=filters)
+    pk = job.scope.key("object", job.bucket_id)
+    objects = [
+        Object(
+            object_id=f"obj_{i}",
+            bucket_id=job.bucket_id,
+            metadata={"year": i},
+            blobs=[Blob(blob_id=f"b{i}", property="text", type="text", data="x")],
+        )
+        for i in range(6)
+    ]
+    moto_stores.records.put_many([Entry(pk, o.object_id, o.body()) for o in objects])
+    (piece,) = put(moto_stores, bodies(6))
+    rows = Partition.named(0, BulkPart.of(source(TEXT, YEAR), (piece,)))
+
+    (planned,) = plan.plan(moto_stores, job, [[o.object_id for o in objects]], SCHEMA, lambda: 100)
+
+    for partition in (planned, rows):
+        assert Reader(moto_stores.blobs).table(job, partition, SCHEMA)["year"].to_pylist() == [3, 4, 5]
 
 
 class Ended:

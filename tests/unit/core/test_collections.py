@@ -95,7 +95,7 @@ def test_bucket_may_be_named_and_its_id_is_stored(moto_stores, bucket):
         ({"type": "collection", "collection_id": "col_1"}, "source.type"),
         ({"type": "bucket", "bucket_ids": ["prose"], "collection_ids": ["col_1"]}, "source.collection_ids"),
         ({"type": "bucket", "bucket_ids": ["prose"], "source_namespace_id": "ns_2"}, "source.source_namespace_id"),
-        ({"type": "bucket", "bucket_ids": ["prose"], "source_filters": {"filters": {}}}, "source.source_filters"),
+        ({"type": "bucket", "bucket_ids": ["prose"], "source_filters": {"AND": 5}}, "source.source_filters.AND[0]"),
     ],
 )
 def test_source_that_cannot_be_used_is_refused_by_its_field(moto_stores, bucket, source, field):
