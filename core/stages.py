@@ -10,6 +10,7 @@ from core.conditions import Filter
 from core.errors import InvalidRequest
 
 STAGE_TYPES = {"feature_search": "filter", "attribute_filter": "filter", "sort_attribute": "sort", "limit": "reduce"}
+ALIASES = {"sort": "sort_attribute"}
 FUSIONS = ("rrf", "dbsf", "weighted", "max")
 WRAPPING = {"stage_name", "stage_type", "stage_id", "type", "config", "parameters", "description", "batch_size", "name"}
 MAX_TOP_K = 1000
@@ -155,6 +156,7 @@ def _normalise(stage: Any, position: int) -> dict[str, Any]:
         parameters = _without(stage, WRAPPING) | dict(stage.get("parameters") or {})
         if stage_id == "limit" and "limit" not in parameters and isinstance(stage.get("limit"), int):
             parameters["limit"] = stage["limit"]
+    stage_id = ALIASES.get(stage_id, stage_id) if isinstance(stage_id, str) else stage_id
     if stage_id not in STAGE_TYPES:
         raise InvalidRequest(
             f"{where} is of kind {stage_id!r}.", f"Use one of {', '.join(STAGE_TYPES)}.", f"{where}.config.stage_id"

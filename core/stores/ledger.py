@@ -1,7 +1,6 @@
 """Ledger: the objects of a collection that were processed and gave no document, in a small dataset beside its own."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import lance
 import pyarrow as pa
@@ -61,9 +60,3 @@ class Ledger:
             if "was not found" in str(error):
                 return None
             raise
-
-
-def rows_of(documents: pa.Table | Any) -> pa.Table:
-    """The ledger's columns of `documents`, for those that are known to come from an object."""
-    table = documents.select(COLUMNS.names)
-    return table.filter(table[SOURCE_VERSION].is_valid())

@@ -13,12 +13,12 @@ import pyarrow as pa
 from lance.dataset import ColumnOrdering
 from lance.fragment import write_fragments
 
-from core.document_schema import is_json
+from core.document_schema import HIDDEN, SOURCE_VERSION, is_json
 from core.errors import InvalidRequest
 from core.filters import column, find_field, literal, to_sql
 from core.stores.commits import BLOB, OBJECT, Replaced, Writer
 from core.stores.datasets import Dataset
-from core.stores.ledger import Ledger
+from core.stores.ledger import COLUMNS, Ledger
 from core.stores.nearest import nearest, query_vector
 from core.stores.ranges import ranges
 from core.stores.rows import ID, Documents, columns, is_vector, to_documents
@@ -147,12 +147,14 @@ class DocumentTable:
         return self.writer().commit(fragments, [replaced] if replaced else ())
 
     def delete(self, document_ids: Sequence[str]) -> int:
-        """Delete documents; how many there were."""
-        return sum(self._dataset.change(partial(_delete, _id_in(chunk))) for chunk in _chunks(document_ids))
+        """Delete documents; how many there were. Their objects count as done: no batch brings them back unasked."""
+        return sum(self._delete(_id_in(chunk)) for chunk in _chunks(document_ids))
 
-    def delete_where(self, filters: Mapping[str, Any]) -> int:
-        """Delete the documents that pass `filters`, which must not be empty; how many there were."""
-        return self._dataset.change(lambda d: _delete(_required(to_sql(filters, d.schema)), d))
+    def _delete(self, where: str) -> int:
+        if set(self.schema.names) >= HIDDEN:
+            made = f"({where}) AND {column(SOURCE_VERSION)} IS NOT NULL"
+            self.ledger.add(pa.Table.from_batches(self.scan(COLUMNS.names, made), COLUMNS))
+        return self._dataset.change(partial(_delete, where))
 
     def update(self, document_ids: Sequence[str], values: Mapping[str, Any]) -> int:
         """Set fields of documents to `values` (JSON values); how many documents there were.
@@ -244,12 +246,6 @@ def _assigned(name: str, value: Any, schema: pa.Schema) -> str:
 
 def _id_in(ids: Sequence[str]) -> str:
     return f"{column(ID)} IN ({', '.join(map(literal, ids))})"
-
-
-def _required(sql: str | None) -> str:
-    if sql is None:
-        raise InvalidRequest("The filter is empty.", "Name at least one condition.", "filters")
-    return sql
 
 
 def _chunks(ids: Sequence[str]) -> list[Sequence[str]]:

@@ -281,16 +281,6 @@ def test_update_sets_fields_and_refuses_what_does_not_fit(table: DocumentTable) 
         table.update(["a"], {"document_id": "z"})
 
 
-def test_delete_by_id_and_by_filter(table: DocumentTable) -> None:
-    write(table, rows("a", "b"), rows("c", label="y"))
-
-    assert table.delete(["a", "unknown"]) == 1
-    assert table.delete_where({"label": "y"}) == 1
-    assert [d["document_id"] for d in table.list().documents] == ["b"]
-    with pytest.raises(InvalidRequest, match="The filter is empty"):
-        table.delete_where({})
-
-
 def test_create_widens_a_table_by_new_columns(vectors: Vectors, table: DocumentTable) -> None:
     write(table, rows("a"))
 

@@ -134,3 +134,12 @@ def test_a_million_objects_take_eight_megabytes() -> None:
     done = Done(np.arange(1_000_000, dtype=np.uint64))
 
     assert sum(a.nbytes for a in vars(done).values() if isinstance(a, np.ndarray)) == 8_000_000
+
+
+def test_a_document_that_was_deleted_by_hand_counts_as_done(table: DocumentTable) -> None:
+    write(table, ("obj_1", "blob_1", "v1"), ("obj_2", "blob_2", "v1"), ("obj_3", "blob_3", None))
+
+    assert table.delete(["doc_blob_1_0", "doc_blob_3_2"]) == 2
+
+    assert table.count() == 1
+    assert Done.of(table, EXTRACTION).objects(["obj_1", "obj_2", "obj_3"], ["v1"] * 3) == [True, True, False]
