@@ -19,6 +19,7 @@ import dask
 from distributed import Client, LocalCluster
 from distributed.security import Security
 
+from batch.remote import check_remote, connected
 from core.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -44,9 +45,13 @@ CONFIG = {
     "distributed.worker.memory.pause": 0.9,
     "distributed.worker.memory.terminate": False,
     "distributed.comm.timeouts.connect": "15s",
+    "distributed.comm.timeouts.tcp": "15s",  # a machine that is cut off is given up after this; its tasks move
+    "distributed.scheduler.worker-ttl": "60s",
+    "distributed.adaptive.target-duration": "500ms",  # two short partitions a slot are in flight: that is a full slot
     "distributed.admin.tick.limit": "10s",
     "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": 1,
 }
+"""What of Dask's settings is ours; a cluster elsewhere has the same from `infra/images/dask.yaml`."""
 
 
 def scrub_environment() -> None:
@@ -60,13 +65,20 @@ def scrub_environment() -> None:
 @contextmanager
 def cluster(settings: Settings) -> Iterator[Client]:
     """A client of the cluster that `settings` name; one that was started here ends with it."""
-    with dask.config.set(CONFIG):
+    with dask.config.set(_config()):
         if settings.dask_address:
-            with Client(settings.dask_address, timeout=30) as client:
+            check_remote(settings)
+            with connected(settings.dask_address) as client:
                 yield client
             return
         with _local(settings) as local, Client(local) as client:
             yield client
+
+
+def _config() -> dict[str, Any]:
+    """`CONFIG`, but for what the environment says otherwise."""
+    said = dask.config.collect_env()
+    return {name: value for name, value in CONFIG.items() if dask.config.get(name, None, config=said) is None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ class Runner:
         warming = self._warm(extraction)
         try:
             first = next(partitions, None)  # planned while hosts start
-            facts = self._facts(warming)
+            facts = self._facts(warming, lambda: self._say_waiting(extraction, report))
             report.dashboard(str(self._client.dashboard_link or ""))
             with self._share(extraction) as share, self._listeners.of(extraction.run_id, report.hear):
                 self._drive(extraction, facts, first, partitions, share, sink, report)
@@ -150,17 +150,17 @@ class Runner:
                 warm,
                 extraction,
                 key=f"warm-{extraction.run_id}-{n}",
-                workers=[address],
-                allow_other_workers=True,
+                workers=[address] if address else None,
+                allow_other_workers=bool(address),
                 pure=False,
                 priority=FIRST,
             )
-            for n, address in enumerate(self._cluster.capacity().workers)
+            for n, address in enumerate(self._cluster.capacity().workers or [None])
         ]
 
-    def _facts(self, warming: list[Future]) -> StepFacts:
-        """The steps, from whichever worker opens the pipeline first."""
-        deadline = time.monotonic() + WARM_PATIENCE_S
+    def _facts(self, warming: list[Future], waits: Callable[[], None]) -> StepFacts:
+        """The steps, from whichever worker opens the pipeline first; `waits` is told when there is no worker yet."""
+        deadline, told = time.monotonic() + WARM_PATIENCE_S, False
         for future in warming:
             future.add_done_callback(self._inbox.put)
         while True:
@@ -168,13 +168,21 @@ class Runner:
             for future in warming:
                 if future.status == "finished":
                     return _result_of(future)
-            if warming and all(f.done() for f in warming):
+            if all(f.done() for f in warming):
                 return _result_of(warming[0])
-            if not warming or time.monotonic() > deadline:
-                raise EngineLost(
-                    "The cluster has no worker that answers.", "Start workers; the batch goes on by itself."
-                )
+            if not self._cluster.capacity().workers:
+                deadline = time.monotonic() + WARM_PATIENCE_S
+                if not told:
+                    waits()
+                told = True
+            if time.monotonic() > deadline:
+                raise EngineLost("No worker of the cluster answers.", "Look at their logs; the batch is done again.")
             self._next()
+
+    def _say_waiting(self, extraction: Extraction, report: Report) -> None:
+        text = "waiting: the cluster has no worker yet; the batch goes on by itself once there is one."
+        log.warning("the cluster has no worker, the batch waits", extra={"batch_id": extraction.batch_id})
+        report.log(extraction.collection_id, text)
 
     def _warn(self, extraction: Extraction, facts: StepFacts, report: Report) -> None:
         if facts.wants_gpu and not self._cluster.capacity().gpus:
@@ -267,6 +275,8 @@ def _outcome(future: Any, extraction: Extraction, partition: Partition) -> Outco
     except PlatformError as error:
         return _all_failed(extraction, partition, str(error), None)
     except Exception as error:
+        if future.status != "error":  # the task raised nothing, its result was lost on the way
+            raise EngineLost("The connection to the scheduler is lost.", "The batch is done again.") from error
         log.exception("partition failed", extra={"partition": partition.index})
         return _all_failed(extraction, partition, f"{type(error).__name__}: {error}", traceback.format_exc())
     return outcome

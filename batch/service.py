@@ -19,6 +19,7 @@ from batch.hosts import host_settings
 from batch.jobs import SERVICE, Work, job_of
 from batch.line import Job, Line
 from batch.packages import tell_packages
+from batch.remote import SchedulerUnreachable, check_remote
 from batch.runner import Engine, EngineLost, Interrupted
 from batch.tending import Tender
 from batch.worker import WorkerSetup
@@ -174,6 +175,7 @@ def main() -> None:
     scrub_environment()
     settings = Settings()
     host_settings(settings)  # what can't be used is told now, not at the first batch
+    check_remote(settings)
     stores, vectors = Stores.open(settings), Vectors.at(settings)
     stopping = threading.Event()
     current: list[Service] = []
@@ -192,6 +194,9 @@ def main() -> None:
                 log.info("ready", extra={"slots": slots(client)})
                 if not stopping.is_set():
                     current[0].run()
+        except SchedulerUnreachable as error:
+            log.warning("no cluster, batches wait", extra={"reason": str(error)})
+            stopping.wait(2.0)
         except (EngineLost, OSError, TimeoutError) as error:
             log.warning("cluster lost", extra={"reason": str(error)})
             stopping.wait(2.0)

@@ -28,6 +28,7 @@ from batch.partitions import Extraction, Failure, Outcome, Partition, PluginRef
 from batch.patience import patient
 from batch.pulse import Pulse
 from batch.reading import Reader
+from batch.remote import own_settings
 from batch.segments import Carried, Segment, renamed, segments_of
 from batch.writing import write
 from core.document_schema import HIDDEN
@@ -252,6 +253,7 @@ class Worker:
 
 def worker_of(settings: Settings) -> Worker:
     """This process's worker."""
+    settings = own_settings(settings)
     with _making:
         if settings not in _workers:
             _workers[settings] = Worker(settings)
