@@ -129,9 +129,9 @@ def get_batch(stores: Stores, scope: Scope, bucket_id: str, batch_id: str) -> Ba
 
 
 def list_batches(stores: Stores, scope: Scope, bucket_id: str) -> list[Batch]:
-    """Every batch of the bucket, newest first."""
+    """Every batch of the bucket, oldest first: what is added moves no page of a list."""
     found = [Batch.model_validate(r.body) for r in stores.records.each(scope.key("batch", bucket_id))]
-    return sorted(found, key=lambda b: (b.created_at, b.batch_id), reverse=True)
+    return sorted(found, key=lambda b: (b.created_at, b.batch_id))
 
 
 def object_ids(stores: Stores, scope: Scope, batch_id: str) -> Iterator[list[str]]:

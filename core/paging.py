@@ -1,4 +1,8 @@
-"""Paging and selecting: one way to filter, search, sort and cut every list that the API answers."""
+"""Paging and selecting: one way to filter, search, sort and cut every list that the API answers.
+
+Cursors hold places (`core/places.py`, or the sort key of a record): pages stay right while items come and go. An offset
+counts: what is added goes to the end of lists that are ordered by age, but what is removed moves what follows it.
+"""
 
 import base64
 import binascii
@@ -8,8 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from core.conditions import MISSING, Filter, field_of, join, parse
+from core.conditions import Filter, join, parse
 from core.errors import InvalidRequest
+from core.places import Order, is_of_field
 from core.stores.records import Record, Records, cursor_after
 
 Body = dict[str, Any]
@@ -26,11 +31,6 @@ class Paging:
     offset: int = 0
     cursor: str | None = None
     include_total: bool = False
-
-    @property
-    def start(self) -> int:
-        """Rows before the page, for lists that are counted."""
-        return self.offset if self.cursor is None else offset_of(self.cursor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +87,11 @@ class Selection:
         """Whether the item passes the filters, and one of the `searched` fields holds the text (an id: begins with it)."""
         return (self.filters is None or self.filters.matches(item)) and self._found(item, searched)
 
-    def of(self, items: Iterable[Body], searched: Sequence[str]) -> list[Body]:
-        """The items that are kept, by the sort field; those without it come last."""
-        kept = [item for item in items if self.keeps(item, searched)]
-        if not self.sort:
-            return kept
-        valued = [(field_of(item, self.sort["field"]), item) for item in kept]
-        have = [(v, i) for v, i in valued if v is not MISSING and v is not None]
-        have.sort(key=lambda pair: _sortable(pair[0]), reverse=self.sort.get("direction") == "desc")
-        return [i for _, i in have] + [i for v, i in valued if v is MISSING or v is None]
+    def order(self, searched: Sequence[str]) -> Order:
+        """The order of the list, whose own id is the first of the `searched` fields that is one."""
+        sort = self.sort or {}
+        id_field = next(name for name in searched if name.endswith("_id"))
+        return Order(id_field, sort.get("field"), sort.get("direction") == "desc")
 
     def _found(self, item: Mapping[str, Any], searched: Sequence[str]) -> bool:
         if not self.search:
@@ -106,12 +102,21 @@ class Selection:
         return any(text.startswith(sought) if name.endswith("_id") else sought in text for name, text in texts)
 
 
-def page_of(items: Sequence[Body], paging: Paging) -> tuple[list[Body], Body]:
-    """One page of a list that is all here, and the contract's `pagination` for it."""
-    start = paging.start
-    page = list(items[start : start + paging.limit])
-    after = start + paging.limit
-    return page, pagination(paging, total=len(items), next_cursor=cursor_of(after) if after < len(items) else None)
+def page_of(
+    items: Iterable[Body], paging: Paging, selection: Selection, searched: Sequence[str]
+) -> tuple[list[Body], Body]:
+    """One page of the selected items of a list that is all here, and the contract's `pagination` for it."""
+    return cut_of([item for item in items if selection.keeps(item, searched)], paging, selection.order(searched))
+
+
+def cut_of(items: Iterable[Body], paging: Paging, order: Order) -> tuple[list[Body], Body]:
+    """One page of all of these items in this order, and its `pagination`."""
+    order = order if paging.cursor is None else order.resumed(paging.cursor)
+    kept = order.sorted(items)
+    start = paging.offset if paging.cursor is None else order.behind(kept, paging.cursor)
+    page = kept[start : start + paging.limit]
+    more = start + paging.limit < len(kept)
+    return page, pagination(paging, total=len(kept), next_cursor=order.cursor(page[-1]) if more else None)
 
 
 def listed(
@@ -127,8 +132,8 @@ def listed(
     Without a sort only as many records are read as the page needs. A wanted total is what `total` tells where nothing
     selects, else it is counted.
     """
-    if selection.sort:
-        return page_of(selection.of(map(shown, source.each(None)), searched), paging)
+    if selection.sort or (paging.cursor and is_of_field(paging.cursor)):
+        return page_of(map(shown, source.each(None)), paging, selection, searched)
     page: list[Body] = []
     last: Record | None = None
     skip = paging.offset if paging.cursor is None else 0
@@ -176,7 +181,7 @@ def pagination(paging: Paging, *, total: int | None, next_cursor: str | None) ->
 
 
 def cursor_of(offset: int) -> str:
-    """A cursor for a list that is counted."""
+    """A cursor for results that are ranked anew each time, which have no places."""
     return base64.urlsafe_b64encode(f"o{offset}".encode()).decode().rstrip("=")
 
 
@@ -191,7 +196,3 @@ def offset_of(cursor: str) -> int:
     raise InvalidRequest(
         f"cursor is {cursor[:40]!r}, which this list did not give.", "Pass next_cursor as it came.", "cursor"
     )
-
-
-def _sortable(value: Any) -> tuple[int, Any]:
-    return (0, value) if isinstance(value, bool | int | float) else (1, str(value))

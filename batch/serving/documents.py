@@ -14,9 +14,10 @@ from core.documents import IMMUTABLE, SYSTEM
 from core.errors import InvalidRequest, NotFound
 from core.extractors import resolve
 from core.ids import new_id, now
-from core.paging import Paging, cursor_of
-from core.search import Hit, grouped, ordered
-from core.stages import GroupBy, SortAttribute
+from core.paging import Paging, cut_of
+from core.places import Order
+from core.search import Hit, grouped
+from core.stages import GroupBy
 from core.stores import Stores
 from core.stores.vectors import DocumentTable, Vectors, vector_columns
 from core.tenancy import Scope
@@ -76,8 +77,10 @@ class Documents:
         wanted = join(filters, _holding(search, table.schema) if search else None)
         if group_by:
             groups = self._groups(table, wanted, group_by, vectors)
-            page, cursor = _cut(groups, paging)
-            return Listed([row for _, rows in page for row in rows], page, cursor, len(groups), names)
+            placed = [{"id": str(key), "key": key, "rows": rows} for key, rows in groups]
+            cut, told = cut_of(placed, paging, Order("id", "key"))
+            page = [(group["key"], group["rows"]) for group in cut]
+            return Listed([r for _, rows in page for r in rows], page, told["next_cursor"], told["total"], names)
         try:
             found = table.list(
                 wanted.as_dict() if wanted else None,
@@ -92,8 +95,8 @@ class Documents:
             return Listed(found.documents, None, found.cursor, total, names)
         except InvalidRequest as error:
             rows = self._examined(table, wanted, sort, vectors, error)
-            page_rows, cursor = _cut(rows, paging)
-            return Listed(page_rows, None, cursor, len(rows), names)
+            cut, told = cut_of(rows, paging, Order("document_id", *sort) if sort else Order("document_id"))
+            return Listed(cut, None, told["next_cursor"], told["total"], names)
 
     def create(
         self, scope: Scope, identifier: str, fields: Mapping[str, Any], vectors: Mapping[str, Sequence[float]]
@@ -218,7 +221,7 @@ class Documents:
         vectors: bool,
         refused: InvalidRequest | None,
     ) -> list[Row]:
-        """Documents filtered and sorted here, since they are kept in a form that the store can't judge.
+        """Documents filtered here, since they are kept in a form that the store can't judge.
 
         `refused` is the store's reason; it is raised if it is about something that no document has.
         """
@@ -227,11 +230,7 @@ class Documents:
         foreign = {n for n in names if not has_column(n, table.schema)}
         if refused and (not foreign or any(all(field_of(r, n) is MISSING for r in rows) for n in foreign)):
             raise refused
-        kept = [row for row in rows if wanted is None or wanted.matches(row)]
-        if sort is None:
-            return kept
-        hits = [Hit(("", row["document_id"]), 0.0, row) for row in kept]
-        return [hit.document for hit in ordered(hits, SortAttribute("sort", sort[0], sort[1]))]
+        return [row for row in rows if wanted is None or wanted.matches(row)]
 
     def _count(self, scope: Scope, collection: Collection, change: int) -> None:
         self._stores.records.add(scope.key("collection_counts"), collection.collection_id, {"documents": change})
@@ -249,11 +248,6 @@ def _holding(text: str, schema: pa.Schema) -> Filter:
     """A filter on documents of which some text field holds `text`."""
     names = [f.name for f in schema if pa.types.is_string(f.type) and f.name not in SYSTEM]
     return Group("OR", tuple(Condition(name, "contains", text) for name in names))
-
-
-def _cut(items: "list[Any]", paging: Paging) -> "tuple[list[Any], str | None]":
-    after = paging.start + paging.limit
-    return items[paging.start : after], cursor_of(after) if after < len(items) else None
 
 
 def _check_changeable(fields: Mapping[str, Any], allowed: set[str] = frozenset()) -> None:  # type: ignore[assignment]

@@ -23,6 +23,7 @@ from core.batches import (
 from core.buckets import Bucket, find_bucket
 from core.collections import find_collection
 from core.errors import InvalidRequest, NotFound
+from core.paging import Paging, Selection, page_of
 from core.retries import retry_batch
 from core.status import TaskStatus
 from core.stores import Stores
@@ -63,6 +64,7 @@ class ListBatches(Body):
     status: Status | None = None
     offset: Annotated[int, Field(ge=0)] = 0
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    cursor: str | None = None
     collection_id: str | None = None
 
 
@@ -109,10 +111,13 @@ def create(
 def list_post(stores: StoresOf, scope: ReadScope, bucket_identifier: str, body: ListBatches | None = None) -> Answer:
     body = body or ListBatches()
     bucket = find_bucket(stores, scope, bucket_identifier)
-    found = [b for b in list_batches(stores, scope, bucket.bucket_id) if is_listed(b, body)]
-    page = found[body.offset : body.offset + body.limit]
+    found = {b.batch_id: b for b in list_batches(stores, scope, bucket.bucket_id) if is_listed(b, body)}
+    asked = Paging(body.limit, body.offset, body.cursor)
+    cut, pagination = page_of((b.body() for b in found.values()), asked, Selection(), ("batch_id",))
+    page = [found[b["batch_id"]] for b in cut]
     ids = first_object_ids(stores, scope, page)
-    return Answer({"results": [shown(b, ids.get(b.batch_id)) for b in page], "total_count": len(found)})
+    results = [shown(b, ids.get(b.batch_id)) for b in page]
+    return Answer({"results": results, "total_count": len(found), "pagination": pagination})
 
 
 @scoped.post("/trigger")

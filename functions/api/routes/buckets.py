@@ -81,10 +81,10 @@ def create(stores: StoresOf, scope: WriteScope, body: CreateBucket) -> Answer:
 @scoped.post("/list")
 def list_post(stores: StoresOf, scope: ReadScope, body: ListBody | None = None) -> Answer:
     body = body or ListBody()
-    found = body.selection.of((bucket.body() for bucket in each_bucket(stores, scope)), SEARCHED)
-    page, pagination = page_of(found, body.page(Paging()))
+    found = (bucket.body() for bucket in each_bucket(stores, scope))
+    page, pagination = page_of(found, body.page(Paging()), body.selection, SEARCHED)
     results = [shown(Bucket.model_validate(b), counts_of(stores, scope, b["bucket_id"])) for b in page]
-    return Answer({"results": results, "total_count": len(found), "pagination": pagination})
+    return Answer({"results": results, "total_count": pagination["total"], "pagination": pagination})
 
 
 @scoped.get("/{bucket_identifier}")

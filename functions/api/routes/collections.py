@@ -134,9 +134,10 @@ def create(stores: StoresOf, scope: WriteScope, body: CreateCollection) -> Answe
 @scoped.post("/list")
 def list_post(stores: StoresOf, scope: ReadScope, paging: PagingOf, body: ListBody | None = None) -> Answer:
     body = body or ListBody()
-    found = body.selection.of((shown(c) for c in list_collections(stores, scope)), SEARCHED)
-    page, pagination = page_of(found, body.page(paging))
-    return Answer({"results": counted(stores, scope, *page), "pagination": pagination, "total_count": len(found)})
+    found = map(shown, list_collections(stores, scope))
+    page, pagination = page_of(found, body.page(paging), body.selection, SEARCHED)
+    told = {"pagination": pagination, "total_count": pagination["total"]}
+    return Answer({"results": counted(stores, scope, *page)} | told)
 
 
 @scoped.get("/{collection_identifier}")

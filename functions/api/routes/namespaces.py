@@ -80,8 +80,9 @@ def list_get(
     caller: Reader,
     limit: Annotated[int, Query(ge=1, le=1000)] = 10,
     offset: Annotated[int, Query(ge=0, le=1_000_000_000)] = 0,
+    cursor: Annotated[str | None, Query()] = None,
 ) -> Answer:
-    return Answer(listed(stores, caller, Selection(), Paging(limit, offset)))
+    return Answer(listed(stores, caller, Selection(), Paging(limit, offset, cursor)))
 
 
 @router.post("/list")
@@ -123,6 +124,5 @@ def shown(namespace: Namespace) -> dict[str, Any]:
 
 def listed(stores: Stores, caller: Principal, selection: Selection, paging: Paging) -> dict[str, Any]:
     """ListNamespacesResponse."""
-    found = selection.of(map(shown, each_namespace(stores, caller)), SEARCHED)
-    page, pagination = page_of(found, paging)
-    return {"results": page, "pagination": pagination, "total_count": len(found)}
+    page, pagination = page_of(map(shown, each_namespace(stores, caller)), paging, selection, SEARCHED)
+    return {"results": page, "pagination": pagination, "total_count": pagination["total"]}

@@ -79,8 +79,9 @@ def list_get(
     scope: ReadScope,
     limit: Annotated[int, Query(ge=1, le=1000)] = 10,
     offset: Annotated[int, Query(ge=0, le=1_000_000_000)] = 0,
+    cursor: Annotated[str | None, Query()] = None,
 ) -> Answer:
-    return Answer(listed(stores, scope, ListBody(), Paging(limit, offset)))
+    return Answer(listed(stores, scope, ListBody(), Paging(limit, offset, cursor)))
 
 
 @scoped.post("/list")
@@ -118,6 +119,6 @@ def wrapped(retriever: Retriever) -> dict[str, Any]:
 
 def listed(stores: Stores, scope: Scope, body: ListBody, query: Paging) -> dict[str, Any]:
     """ListRetrieversResponse."""
-    found = body.selection.of(map(shown, list_retrievers(stores, scope)), SEARCHED)
-    page, pagination = page_of(found, body.page(query))
-    return {"results": page, "total": len(found), "pagination": pagination}
+    found = map(shown, list_retrievers(stores, scope))
+    page, pagination = page_of(found, body.page(query), body.selection, SEARCHED)
+    return {"results": page, "total": pagination["total"], "pagination": pagination}

@@ -222,7 +222,7 @@ def outcome(index: int, failed: list[str], written: int) -> Outcome:
     return Outcome(index, rows=written + len(failed), written=written, failures=failures)
 
 
-def test_batches_are_listed_newest_first_by_state_and_collection(api: Api, bucket: str) -> None:
+def test_batches_are_listed_oldest_first_by_state_and_collection(api: Api, bucket: str) -> None:
     made = collect(api, bucket)
     base = f"/v1/namespaces/demo/buckets/{bucket}/batches"
     first = api.ok("POST", base, {"object_ids": ["obj_0"]})
@@ -230,8 +230,8 @@ def test_batches_are_listed_newest_first_by_state_and_collection(api: Api, bucke
 
     listed = api.ok("POST", f"{base}/list")
 
-    assert [b["batch_id"] for b in listed["results"]] == [second["batch_id"], first["batch_id"]]
-    assert [len(b["object_ids"]) for b in listed["results"]] == [3, 1]
+    assert [b["batch_id"] for b in listed["results"]] == [first["batch_id"], second["batch_id"]]
+    assert [len(b["object_ids"]) for b in listed["results"]] == [1, 3]
     assert api.ok("POST", f"{base}/list", {"status": "DRAFT"})["total_count"] == 1
     by_collection = api.ok("POST", f"{base}/list", {"collection_id": made["collection_id"], "limit": 1})
     assert [b["batch_id"] for b in by_collection["results"]] == [second["batch_id"]]

@@ -260,9 +260,21 @@ def test_failed_documents_and_logs_are_read_by_tier_and_collection(moto_stores):
     log = SCOPE.key("batch_log", "btch_1")
     moto_stores.records.put_many(
         [
-            Entry(failed, "00#col_a#000000", {"failed": [{"object_id": "1", "collection_id": "col_a"}]}),
-            Entry(failed, "00#col_b#000000", {"failed": [{"object_id": "2", "collection_id": "col_b"}]}),
-            Entry(failed, "01#col_a#000000", {"failed": [{"object_id": "3", "collection_id": "col_a"}]}),
+            Entry(
+                failed,
+                "00#col_a#000000",
+                {"failed": [{"document_id": "doc_1", "object_id": "1", "collection_id": "col_a"}]},
+            ),
+            Entry(
+                failed,
+                "00#col_b#000000",
+                {"failed": [{"document_id": "doc_2", "object_id": "2", "collection_id": "col_b"}]},
+            ),
+            Entry(
+                failed,
+                "01#col_a#000000",
+                {"failed": [{"document_id": "doc_3", "object_id": "3", "collection_id": "col_a"}]},
+            ),
             Entry(log, "00#col_a#000000", {"tier": 0, "text": "loading\n"}),
             Entry(log, "00#col_a#000001", {"tier": 0, "text": "done\n"}),
         ]
