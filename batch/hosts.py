@@ -77,6 +77,8 @@ class Hosts:
             HostFailed: the host died meanwhile.
         """
         key = host_key(extraction, plugin)
+        if counts_rows(plugin_folder(self._blobs, plugin.archive, plugin.sha256)):
+            key = (*key, str(extraction.rows_expected))
         pipeline = self._taken(key)
         try:
             pipeline = pipeline or self._start(extraction, plugin)
@@ -170,6 +172,13 @@ def imports_torch(folder: Path) -> bool:
     if importlib.util.find_spec("torch") is None:
         return False
     return any(TORCH.search(file.read_bytes()) for file in folder.rglob("*.py"))
+
+
+@lru_cache(maxsize=256)
+def counts_rows(folder: Path) -> bool:
+    """Whether the plugin's steps may depend on how many rows there are; its host is then one for that number alone."""
+    file = folder / "pipeline.py"
+    return file.is_file() and b"dataset_size" in file.read_bytes()
 
 
 def content_flags(input_types: Iterable[str]) -> dict[str, bool]:

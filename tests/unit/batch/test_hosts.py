@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.hosts import content_flags, imports_torch
+from batch.hosts import content_flags, counts_rows, imports_torch
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,13 @@ def test_plugins_that_import_torch_are_known_by_their_sources(tmp_path: Path, li
     (tmp_path / "processors" / "core.py").write_text(f"import json\n\n{line}\n")
 
     assert imports_torch(tmp_path) is expected
+
+
+@pytest.mark.parametrize("argument", ["dataset_size=None", "**kwargs"])
+def test_a_pipeline_that_asks_for_the_number_of_rows_is_known(tmp_path: Path, argument: str) -> None:
+    (tmp_path / "pipeline.py").write_text(f"def build_steps(extractor_request, {argument}):\n    return []\n")
+
+    assert counts_rows(tmp_path) is argument.startswith("dataset_size")
 
 
 def test_content_flags_say_what_the_manifest_supports() -> None:
