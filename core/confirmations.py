@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from core.buckets import Bucket
-from core.errors import Expired, InvalidRequest, UploadMissing
-from core.objects import Object, checked_properties, insert_once
+from core.buckets import Bucket, counts_of
+from core.errors import Expired, InvalidRequest, QuotaExceeded, UploadMissing
+from core.objects import Object, checked_properties, insert_once, objects_of
+from core.quotas import check_count
 from core.status import TaskStatus
 from core.stores import Stores
 from core.stores.blobs import BlobInfo, BlobRef
@@ -51,6 +52,8 @@ def confirm_upload(
     if upload.status is TaskStatus.COMPLETED:
         _check_said(upload, etag, size_bytes)
         return upload
+    if upload.create_object_on_confirm:
+        _check_room(stores, scope, upload)
     try:
         kept, info = keep(stores, upload, lambda info: _check_file(upload, info, etag, size_bytes))
     except (UploadMissing, Expired) as missing:
@@ -98,12 +101,25 @@ def _object(stores: Stores, bucket: Bucket, upload: Upload, info: BlobInfo) -> O
     """Its id follows from the upload's, so that a second confirmation finds the first one's object."""
     blob = uploaded_blob(stores, bucket, upload, info)
     return Object(
-        object_id=f"obj_{upload.upload_id.removeprefix('upl_')}",
+        object_id=_object_id(upload),
         bucket_id=bucket.bucket_id,
         blobs=[blob],
         metadata=checked_properties(bucket, {"metadata": upload.object_metadata or {}}, [blob]),
         source_details=[{"type": "bucket", "source_id": bucket.bucket_id}],
     )
+
+
+def _object_id(upload: Upload) -> str:
+    return f"obj_{upload.upload_id.removeprefix('upl_')}"
+
+
+def _check_room(stores: Stores, scope: Scope, upload: Upload) -> None:
+    """Let pass as long as the bucket has room for the upload's object, or has that object: before its file is copied."""
+    try:
+        check_count(stores, "objects", counts_of(stores, scope, upload.bucket_id).objects)
+    except QuotaExceeded:
+        if not objects_of(stores, scope, upload.bucket_id, [_object_id(upload)]):
+            raise
 
 
 def _check_said(upload: Upload, etag: str | None, size_bytes: int | None) -> None:

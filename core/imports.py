@@ -14,12 +14,11 @@ from pydantic import BaseModel, ConfigDict
 
 from core.blob_input import Files, check_url
 from core.bucket_schema import BLOB_TYPES, FILE_TYPES, properties_of
-from core.buckets import Bucket, count, counts_of
+from core.buckets import Bucket, count, take_room
 from core.errors import AlreadyExists, InvalidRequest, NotFound
 from core.ids import ordered_id
 from core.noun import Noun
 from core.paging import Paging, Selection, Source, listed
-from core.quotas import check_count
 from core.row_ids import base_of, import_of
 from core.status import TaskStatus
 from core.stores import Stores
@@ -27,7 +26,7 @@ from core.stores.blobs import BlobInfo, BlobRef
 from core.stores.records import Body, Entry
 from core.tasks import Task, create_task, update_task
 from core.tenancy import Scope
-from core.uploads import get_upload
+from core.uploads import hold
 
 FORMATS = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
 SMALL_BYTES = 8 * 1024 * 1024
@@ -158,8 +157,22 @@ def complete_import(stores: Stores, scope: Scope, bucket: Bucket, done: Import, 
     Raises:
         QuotaExceeded: the bucket may not hold so many more objects.
     """
-    check_count(stores, "objects", counts_of(stores, scope, bucket.bucket_id).objects, done.rows)
     done = done.changed(status=TaskStatus.COMPLETED)
+    pointer = _pointer(scope, done)
+    if stores.records.get(pointer.pk, pointer.sk):
+        return done
+    take_room(stores, scope, bucket.bucket_id, objects=done.rows, size_bytes=done.size_bytes)
+    try:
+        _write(stores, scope, done, files)
+        stores.records.create(pointer)
+    except BaseException as error:
+        count(stores, scope, bucket.bucket_id, objects=-done.rows, size_bytes=-done.size_bytes)
+        if not isinstance(error, AlreadyExists):
+            raise
+    return done
+
+
+def _write(stores: Stores, scope: Scope, done: Import, files: Sequence[SourceFile]) -> None:
     manifest = {"format": done.format, "columns": [c.model_dump() for c in done.columns]}
     stores.blobs.put(
         _manifest_ref(stores, scope, done),
@@ -167,12 +180,6 @@ def complete_import(stores: Stores, scope: Scope, bucket: Bucket, done: Import, 
         "application/json",
     )
     stores.records.put_many([_entry(scope, done)])
-    try:
-        stores.records.create(_pointer(scope, done))
-    except AlreadyExists:
-        return done
-    count(stores, scope, bucket.bucket_id, objects=done.rows, size_bytes=done.size_bytes)
-    return done
 
 
 def get_import(stores: Stores, scope: Scope, bucket_id: str, import_id: str) -> Import:
@@ -296,7 +303,7 @@ def _url(stores: Stores, scope: Scope, bucket: Bucket, asked: Mapping[str, Any])
             "url",
         )
     if upload_id is not None:
-        upload = get_upload(stores, scope, bucket.bucket_id, str(upload_id))
+        upload = hold(stores, scope, bucket.bucket_id, str(upload_id))
         return BlobRef(stores.settings.object_bucket, upload.s3_key).url
     settings = stores.settings
     data_bucket = settings.data_uri.removeprefix("s3://").partition("/")[0]

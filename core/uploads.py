@@ -63,10 +63,12 @@ class Upload(Noun):
     etag: str | None = None
     object_id: str | None = None
     task_id: str | None = None
+    held: bool = False
+    """Whether an object or an import was asked for that names the upload: its file stays when the upload goes."""
 
     def answer(self, presigned_url: str | None = None) -> Body:
         """UploadResponse."""
-        return self.body() | {"presigned_url": presigned_url}
+        return self.model_dump(mode="json", exclude={"held"}) | {"presigned_url": presigned_url}
 
 
 def create_uploads(
@@ -115,16 +117,35 @@ def list_uploads(
 
 
 def delete_upload(stores: Stores, scope: Scope, bucket_id: str, upload_id: str, *, with_file: bool = True) -> None:
-    """Delete the upload; its file too, unless an object holds it."""
-    upload = get_upload(stores, scope, bucket_id, upload_id)
-    if stores.records.delete(scope.key("upload", bucket_id), upload_id):
+    """Delete the upload; its file too, unless an object or an import holds it."""
+    upload, gone = get_upload(stores, scope, bucket_id, upload_id), False
+    while not gone:
+        gone = stores.records.delete_if(scope.key("upload", bucket_id), upload_id, upload.body())
+        if not gone:  # it was changed meanwhile: taken by an object, perhaps
+            upload = get_upload(stores, scope, bucket_id, upload_id)
+    if gone:
         size = upload.file_size_bytes or 0 if upload.status is TaskStatus.COMPLETED else 0
         _count(stores, scope, bucket_id, {upload.status.value: -1, "size_bytes": -size})
     stores.records.delete(DEADLINES, deadline_of(scope, upload).sk)
     if upload.file_hash:
         stores.records.delete_if(scope.key("upload_hash", bucket_id), upload.file_hash, {"upload_id": upload_id})
-    if with_file and upload.object_id is None:
+    if with_file and upload.object_id is None and not upload.held:
         stores.blobs.delete(file_of(stores, upload))
+
+
+def hold(stores: Stores, scope: Scope, bucket_id: str, upload_id: str) -> Upload:
+    """The upload, whose file stays from now on even when the upload is deleted.
+
+    Raises:
+        NotFound: there is none.
+    """
+    upload = get_upload(stores, scope, bucket_id, upload_id)
+    if upload.held:
+        return upload
+    held = stores.records.update(scope.key("upload", bucket_id), upload_id, lambda body: body | {"held": True})
+    if held is None:
+        raise NotFound(f"Upload {upload_id} was deleted meanwhile.", "Create a new one.")
+    return Upload.model_validate(held.body)
 
 
 def presigned(stores: Stores, upload: Upload) -> str | None:
@@ -213,7 +234,7 @@ def uploaded_blob(stores: Stores, bucket: Bucket, upload: Upload, info: BlobInfo
 
 def blob_of_upload(stores: Stores, scope: Scope, bucket: Bucket, upload_id: str, asked: Mapping[str, Any]) -> Blob:
     """The blob of an object that names an upload; property and type are what the object says."""
-    upload = get_upload(stores, scope, bucket.bucket_id, upload_id)
+    upload = hold(stores, scope, bucket.bucket_id, upload_id)
     fills = {"blob_property": asked["property"], "blob_type": asked["type"]}
     if upload.status is not TaskStatus.COMPLETED:  # it has become this object's, and no other is made of it
         upload = _taken(stores, scope, bucket, upload, fills)

@@ -7,6 +7,7 @@ items of their own with one number attribute each, changed by ADD.
 
 import base64
 import binascii
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ from core.stores.aws import error_code, talking_to
 INDEX = "by_index"
 MAX_BODY_BYTES = 390_000
 """DynamoDB holds 400 KB an item, its keys included."""
+CONFLICT = "TransactionConflictException"
+CONFLICTS = 20
+"""Attempts at a write that meets others' transactions."""
+
 Body = dict[str, Any]
 
 
@@ -109,8 +114,7 @@ class Records:
             AlreadyExists: a live record has this key.
         """
         try:
-            with talking_to("DynamoDB"):
-                self._client.put_item(TableName=self._table, Item=_item(entry, 1), **_absent())
+            _settled(lambda: self._client.put_item(TableName=self._table, Item=_item(entry, 1), **_absent()))
         except ClientError as error:
             if error_code(error) == "ConditionalCheckFailedException":
                 raise AlreadyExists(f"{entry.sk} exists.", "Use another name.") from error
@@ -128,8 +132,7 @@ class Records:
         if turn is not None:
             writes.append({"Update": {"TableName": self._table, **_taking(turn)}})
         try:
-            with talking_to("DynamoDB"):
-                self._client.transact_write_items(TransactItems=writes)
+            _settled(lambda: self._client.transact_write_items(TransactItems=writes))
         except ClientError as error:
             if error_code(error) != "TransactionCanceledException":
                 raise
@@ -160,7 +163,7 @@ class Records:
                     ExpressionAttributeValues={":v": {"N": str(record.version)}},
                 )
         except ClientError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
+            if error_code(error) in ("ConditionalCheckFailedException", CONFLICT):
                 raise StaleRecord(f"{record.sk} was changed by someone else.", "Read it again and retry.") from error
             raise
         return Record(entry.pk, entry.sk, body, entry.index, entry.expires_at, record.version + 1)
@@ -395,6 +398,21 @@ def chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     """`items` in runs of at most `size`."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+def _settled(write: Callable[[], Any]) -> None:
+    """Write, again when DynamoDB refused for no other reason than that somebody writes the same records right now."""
+    for attempt in range(CONFLICTS):
+        try:
+            with talking_to("DynamoDB"):
+                write()
+            return
+        except ClientError as error:
+            reasons = {r.get("Code", "None") for r in error.response.get("CancellationReasons", ())} - {"None"}
+            if error_code(error) != CONFLICT and reasons != {"TransactionConflict"}:
+                raise
+        time.sleep(random.uniform(0, min(0.005 * 2**attempt, 0.2)))
+    raise StoreUnavailable("The same records are written by too many at once.", "Try again in a moment.")
 
 
 def _taking(turn: Turn) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -247,3 +248,29 @@ def test_object_may_name_an_upload_as_its_blob(docs: Api) -> None:
 def test_wrong_upload_is_refused_by_the_field(docs: Api, body: dict[str, Any], said: str) -> None:
     assert said in docs.fails(422, "POST", UPLOADS, body)
     assert docs.ok("POST", f"{UPLOADS}/list")["stats"]["total_uploads"] == 0
+
+
+def test_upload_that_an_object_names_goes_without_its_file(docs: Api, moto_stores: Stores) -> None:
+    upload = docs.ok("POST", UPLOADS, asked(create_object_on_confirm=False))
+    put(upload, b"hello")
+    blob = {"property": "text", "type": "text", "upload_id": upload["upload_id"]}
+    made = docs.ok("POST", "/v1/buckets/docs/objects", {"blobs": [blob]})
+
+    docs.ok("DELETE", f"{UPLOADS}/{upload['upload_id']}")
+
+    ref = BlobRef.parse(made["blobs"][0]["url"])
+    assert moto_stores.blobs.get(ref) == b"hello"
+    assert "There is no upload" in docs.fails(404, "GET", f"{UPLOADS}/{upload['upload_id']}")
+
+
+def test_confirmation_beyond_the_quota_leaves_no_copy_and_can_be_repeated(docs: Api, moto_stores: Stores) -> None:
+    upload = docs.ok("POST", UPLOADS, asked())
+    put(upload, b"hello")
+    before, app = files(moto_stores), docs.client.app
+    app.state.stores = replace(moto_stores, settings=moto_stores.settings.model_copy(update={"max_objects": 0}))
+
+    docs.fails(403, "POST", f"{UPLOADS}/{upload['upload_id']}/confirm", {})
+
+    assert files(moto_stores) == before
+    app.state.stores = moto_stores
+    assert docs.ok("POST", f"{UPLOADS}/{upload['upload_id']}/confirm", {})["object_id"]
