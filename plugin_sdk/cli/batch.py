@@ -18,6 +18,7 @@ def run(
     collection: Annotated[
         list[str] | None, typer.Option("--collection", "-c", help="Only these collections; repeat for more.")
     ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Process objects whose documents are up to date too.")] = False,
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Show progress until it ends; exit 1 if it failed.")
     ] = False,
@@ -26,11 +27,12 @@ def run(
     api_key: options.ApiKey = None,
     format: options.Output = Format.TEXT,
 ) -> None:
-    """Run every collection of a bucket over all its objects.
+    """Run every collection of a bucket over its objects, those left out whose documents are up to date.
 
     Example: mixpeek batch run --bucket prose --watch
     """
-    body = {"collection_ids": collection} if collection else {}
+    body: dict[str, Any] = {"collection_ids": collection} if collection else {}
+    body |= {"full": True} if full else {}
     with open_api(base_url, api_key, namespace, needs_namespace=True) as api:
         batch = api.post(f"buckets/{bucket}/batches/trigger", body)
         if not watch:
@@ -67,6 +69,8 @@ def _report(api: Api, batch: dict[str, Any], task: dict[str, Any], format: Forma
         f"{batch['batch_id']}: {task['status']}, {counts.get('documents_written', 0):,} documents written, "
         f"{counts.get('rows_failed', 0):,} rows failed"
     )
+    if counts.get("rows_skipped"):
+        text += f", {counts['rows_skipped']:,} objects were up to date"
     measured = report(task)
     if measured:
         text += f"\n{measured}"
