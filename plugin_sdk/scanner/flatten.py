@@ -204,6 +204,7 @@ class Flattener(ExpressionFlattener):
         for child in [*node.bases, *(keyword.value for keyword in node.keywords)]:
             self.expression(child, scope, unit)
         unit.ops.append((SINK, ("own", "cls", inner), scope, (scope.bind(node.name), node)))
+        self.module.classes.append(inner)
         self._declarations(inner, node.body)
         return [(inner, node.body)]
 

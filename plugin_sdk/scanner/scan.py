@@ -1,13 +1,14 @@
 """The scan itself: files in, verdict out; hostile input is judged in a process of its own, under limits."""
 
 import contextlib
+import gc
 import json
 import logging
 import os
 import stat
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from plugin_sdk.archives import IGNORED_FILES, IGNORED_FOLDERS, examine_archive
@@ -114,6 +115,19 @@ def _with(found: list[Violation], report: Report, strict: bool) -> Report:
     return Report.of([*found, *report.violations], strict=strict)
 
 
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Trees and values live until the end of a scan: looking for garbage among them takes a tenth of its time."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+@_no_collection()
 def judge_sources(sources: Mapping[str, bytes]) -> list[Violation]:
     """Judge Python files together, in this process."""
     found: list[Violation] = []

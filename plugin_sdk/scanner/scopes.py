@@ -106,6 +106,7 @@ class Module:
     deleted: set[str] = field(default_factory=set)
     statements: list[tuple[ast.stmt, Scope]] = field(default_factory=list)
     patterns: list[tuple[ast.MatchClass, Scope]] = field(default_factory=list)
+    classes: list[Scope] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.scope = Scope("module", None, self, self.tree)

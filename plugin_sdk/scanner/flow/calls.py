@@ -122,11 +122,11 @@ class Calls(Objects):
             elif function.star_params:
                 self.write(function.names[function.star_params[-1]], values | boxed(values))
 
-    def _callbacks(self, arguments: list[Values], keywords: dict[str, Values], functions: Values) -> None:
+    def _callbacks(self, arguments: list[Values], keywords: dict[str, Values]) -> None:
         """Own functions handed to somebody may be called with what is handed over beside them."""
         everything = [*arguments, *keywords.values()]
         callbacks = [value for values in everything for value in values if value[0] == "def"]
-        if not callbacks or any(value[0] in {"def", "cls"} for value in functions):
+        if not callbacks:
             return
         given: set[Value] = set()
         for values in everything:

@@ -70,7 +70,7 @@ class Expressions(Calls):
 
     def _special(self, operands: list[Values]) -> Values:
         values = frozenset().union(*operands)
-        if any(kind in {"obj", "cls"} for kind, _ in values):
+        if values and any(kind in {"obj", "cls"} for kind, _ in values):
             self.handed_to(OPERATORS, values)
             return frozenset(self.given_by(*OPERATORS))
         return NOTHING
@@ -124,9 +124,10 @@ class Expressions(Calls):
         functions = self.of(node.func)
         if ("lib", "builtins.super") in functions:
             return self.super_of(scope)
-        arguments = [self.of(argument) for argument in node.args]
-        keywords = {keyword.arg or "**": self.of(keyword.value) for keyword in node.keywords}
-        spread = any(isinstance(argument, ast.Starred) for argument in node.args)
+        of = self.values.get
+        arguments = [of(argument, NOTHING) for argument in node.args]
+        keywords = {keyword.arg or "**": of(keyword.value, NOTHING) for keyword in node.keywords}
+        spread = ast.Starred in map(type, node.args)
         found: set[Value] = set()
         if ANYTHING in functions:
             found |= self._call_anything(functions, [*arguments, *keywords.values()])
@@ -135,7 +136,7 @@ class Expressions(Calls):
                 found |= self._call(function, arguments, keywords, spread)
         if isinstance(node.func, ast.Attribute):
             base = self.of(node.func.value)
-            if any(value[0] == "txt" for value in base):
+            if "txt" in {kind for kind, _ in base}:
                 found |= text_method(node.func.attr, base, arguments)
                 if node.func.attr == "join" and node.args and isinstance(node.args[0], (ast.List, ast.Tuple)):
                     found |= self._joined_list(base, node.args[0].elts)
@@ -147,8 +148,8 @@ class Expressions(Calls):
             if node.func.attr in {"send", "asend"}:
                 for values in arguments:
                     self.write(self.sent, values)
-        self._callbacks(arguments, keywords, functions)
-        if not any(kind in {"def", "cls"} for kind, _ in functions):
+        if (arguments or keywords) and {"def", "cls"}.isdisjoint({kind for kind, _ in functions}):
+            self._callbacks(arguments, keywords)
             found |= self._carried(arguments, keywords)
         if ("lib", "builtins.type") in functions and len(arguments) == 3:
             found |= arguments[2]

@@ -5,15 +5,16 @@ The answer is an upper bound that ignores order and conditions; it grows until n
 
 import ast
 import time
-from collections.abc import Iterable
 
 from plugin_sdk.scanner.flatten import Flattener
 from plugin_sdk.scanner.flow.families import families, shared_names
 from plugin_sdk.scanner.flow.stores import Stores
-from plugin_sdk.scanner.scopes import EVAL, SINK, Module, Scope, Unit
+from plugin_sdk.scanner.scopes import EVAL, Unit
 
 DEADLINE_S = 3.5
 """Processor time for the flow and the rules together."""
+
+CLOCK_EVERY = 16
 
 
 class TooTangled(Exception):
@@ -24,6 +25,7 @@ class Flow(Stores):
     """The modules of one plugin and what their expressions may be."""
 
     _deadline = 0.0
+    _steps = 0
 
     def run(self, budget: int = 40) -> None:
         """Evaluate until nothing changes; at most `budget` times as many operations as the plugin has."""
@@ -39,9 +41,9 @@ class Flow(Stores):
             for unit in module.units:
                 unit.queued = True
         for module in self.modules.values():
-            for scope in self._classes(module):
+            for scope in module.classes:
                 self._special_names |= {name for name in scope.names if name.startswith("__")}
-        self.families = families([scope for module in self.modules.values() for scope in self._classes(module)])
+        self.families = families([scope for module in self.modules.values() for scope in module.classes])
         self.shared = shared_names(self.families)
         self._callable = {family for scope, family in self.families.items() if "__call__" in scope.names}
         self._deadline = time.thread_time() + DEADLINE_S
@@ -57,27 +59,22 @@ class Flow(Stores):
         self._settled = True
         self.defined = set(self._stored)
         for module in self.modules.values():
-            for scope in self._classes(module):
+            for scope in module.classes:
                 self.defined |= scope.names.keys()
 
     def check_time(self) -> None:
-        """Give up once the time for this plugin is spent."""
-        if time.thread_time() > self._deadline:
+        """Give up once the time for this plugin is spent; the clock is asked now and then, it takes a system call."""
+        self._steps += 1
+        if self._steps % CLOCK_EVERY == 0 and time.thread_time() > self._deadline:
             raise TooTangled
 
     def evaluate(self, unit: Unit) -> None:
         self._unit = unit
+        values, evaluate = self.values, self._evaluate
         for kind, node, scope, extra in unit.ops:
             if kind == EVAL:
-                self.values[node] = self._evaluate(node, scope, extra)
+                values[node] = evaluate(node, scope, extra)
             else:
                 self._sink(node, scope, extra)
         if self._joins:
             self.join()
-
-    @staticmethod
-    def _classes(module: Module) -> Iterable[Scope]:
-        for unit in module.units:
-            for kind, spec, _, _ in unit.ops:
-                if kind == SINK and spec[0] == "own" and spec[1] == "cls":
-                    yield spec[2]

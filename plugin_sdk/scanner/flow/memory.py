@@ -86,6 +86,8 @@ class Memory:
 
     def write(self, var: Var, values: Iterable[Value]) -> None:
         """Add what is not there yet; a kind of which there is too much is kept in wider terms."""
+        if not values:
+            return
         var = var.root()
         fresh = frozenset(values) - var.seen
         if not fresh:

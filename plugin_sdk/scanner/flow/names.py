@@ -32,6 +32,8 @@ class Names(Memory):
 
     def name(self, node: ast.Name, scope: Scope) -> Values:
         var = self.lookup(scope, node.id)
+        if var is not None and node.id not in BUILTINS:
+            return self.read(var)
         found: set[Value] = set(self.read(var)) if var is not None else set()
         if var is None:
             found |= self._starred(scope.module, node.id)

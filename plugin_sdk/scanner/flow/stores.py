@@ -1,6 +1,7 @@
 """Stores: assignments, parameters, definitions and imports put values under names."""
 
 import ast
+from typing import Any
 
 from plugin_sdk.scanner.flow.expressions import Expressions
 from plugin_sdk.scanner.flow.values import Values, boxed
@@ -11,7 +12,7 @@ class Stores(Expressions):
     """Carries out what a statement writes."""
 
     def _sink(self, spec: tuple[object, ...], scope: Scope, extra: object) -> None:
-        getattr(self, f"_sink_{spec[0]}")(spec, scope, extra)
+        _SINKS[spec[0]](self, spec, scope, extra)  # type: ignore[index]
 
     def _origin(self, extra: tuple[ast.expr | None, bool]) -> Values:
         origin, inside = extra
@@ -90,3 +91,18 @@ class Stores(Expressions):
         self.write(scope.bind(name), self.imported(spec[1], spec[2], scope.module))
         if scope.kind == "class":
             self.write(self.attribute(name), scope.bind(name).values)
+
+
+_SINKS: dict[str, Any] = {
+    "var": Stores._sink_var,
+    "named": Stores._sink_named,
+    "raised": Stores._sink_raised,
+    "caught": Stores._sink_caught,
+    "yield": Stores._sink_yield,
+    "attr": Stores._sink_attr,
+    "item": Stores._sink_item,
+    "annotated": Stores._sink_annotated,
+    "self": Stores._sink_self,
+    "own": Stores._sink_own,
+    "import": Stores._sink_import,
+}
