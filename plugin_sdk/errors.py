@@ -47,6 +47,12 @@ class InvalidPipeline(PlatformError):
     code = "invalid_pipeline"
 
 
+class UnknownGpu(PlatformError):
+    """A setting names a GPU that this machine does not have."""
+
+    code = "unknown_gpu"
+
+
 class HostFailed(PlatformError):
     """The plugin host ended, hung past its time limit, or broke the protocol; the worker lives on.
 

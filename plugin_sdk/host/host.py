@@ -7,7 +7,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -83,6 +83,7 @@ class PluginHost:
         self._board = board
         self._out: int | None = None
         self._proxy: Proxy | None = None
+        self._told_of_end: list[Callable[[], None]] = []
 
     def __enter__(self) -> "PluginHost":
         return self
@@ -290,6 +291,13 @@ class PluginHost:
         with self._calling:
             self._clear_away()
 
+    def when_ended(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called once the host is known to have ended, however; at once if it has."""
+        with self._calling:
+            if self._ended is None:
+                return self._told_of_end.append(tell)
+        return tell()
+
     def _clear_away(self) -> None:
         """Give back what a host without a call has; a call under way does so itself."""
         if self._ended is None and not self._in_call:
@@ -399,6 +407,8 @@ class PluginHost:
         if self._out is not None:
             os.close(self._out)
         self._keeper.forget(self)
+        for tell in self._told_of_end:
+            tell()
         shutil.rmtree(self._scratch, ignore_errors=True)
         return self._ended
 

@@ -6,6 +6,7 @@ The part that all hosts share is built once, in the zygote's mount namespace; ea
 import os
 import shutil
 import stat
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from plugin_sdk.host.readable import Tree
 PLUGIN, SCRATCH = "/plugin", "/scratch"
 SHM = f"{SCRATCH}/.shm"
 ETC = f"{SCRATCH}/.etc"
+OWN_PROCESS = "/proc/self"
 INODES_PER_MB = 64
 MIN_INODES = 1024
 
@@ -28,7 +30,13 @@ WRITTEN = {
 
 
 def build(
-    root: Path, tree: Tree, devices: list[str], hidden: list[Path], added: Mapping[str, bytes] | None = None
+    root: Path,
+    tree: Tree,
+    devices: list[str],
+    hidden: list[Path],
+    added: Mapping[str, bytes] | None = None,
+    *,
+    own_process: bool = False,
 ) -> None:
     """Make `root` the file system of hosts, but for a plugin and a scratch; needs a mount namespace of one's own.
 
@@ -38,6 +46,7 @@ def build(
         devices: device files that are shown.
         hidden: files within the tree whose content is not shown.
         added: files of our own, path -> content.
+        own_process: hosts will call `show_own_process`.
 
     Raises:
         OSError: the kernel refused; its text names the place.
@@ -53,6 +62,8 @@ def build(
     for link, target in tree.links.items():
         _link(_within(root, link), target)
     _add_own(root, tree)
+    if own_process:
+        _within(root, OWN_PROCESS).mkdir(parents=True, exist_ok=True)
     for path, content in (added or {}).items():
         file = _within(root, path)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -86,6 +97,20 @@ def enter(root: Path, plugin: Path, scratch_mb: int, uid: int, gid: int) -> None
     flags = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
     kernel.mount("tmpfs", _within(root, SCRATCH), "tmpfs", flags, options)
     kernel.change_root(root)
+
+
+def show_own_process(root: Path) -> None:
+    """What /proc has of this process, and of no other; for a process that is number 1 of its namespace.
+
+    Where the kernel shows none, as in containers that hide parts of theirs, the host's log tells so.
+    """
+    place = _within(root, OWN_PROCESS)
+    flags = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
+    try:
+        kernel.mount("proc", place, "proc", flags, "subset=pid")
+        kernel.mount(place / "1", place, flags=kernel.MS_BIND)
+    except OSError as error:
+        sys.stderr.write(f"The GPU may not start: CUDA writes to {OWN_PROCESS}, and that can't be shown ({error}).\n")
 
 
 def furnish(uid: int, gid: int) -> None:

@@ -42,8 +42,6 @@ FACTS = (
 """Of /proc and /sys no more than this: no process, no environment, no memory map, no key."""
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
-GPU_DEVICES = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools")
-GPU_FACTS = ("/proc/driver/nvidia", "/proc/devices", "/sys/bus/pci", "/sys/devices")
 TOKENS = ("token", "stored_tokens")
 """Files of a Hugging Face cache that hold its owner's credentials."""
 
@@ -87,25 +85,18 @@ class Tree:
         return None
 
 
-def readable(model_cache: Path | None, gpu: bool, programs: Iterable[str] = ()) -> Tree:
-    """Everything that hosts may read, whatever their plugin."""
-    paths = [*_installation(), *LIBRARIES, *SHARED, *FACTS, *programs]
-    if gpu:
-        paths += GPU_FACTS
+def readable(model_cache: Path | None, programs: Iterable[str] = (), facts: Iterable[str] = ()) -> Tree:
+    """Everything that hosts may read, whatever their plugin; `facts` is more of /proc and /sys."""
+    paths = [*_installation(), *LIBRARIES, *SHARED, *FACTS, *programs, *facts]
     base = Tree.of(paths)
     if model_cache is None:
         return base
     return Tree.of([*paths, model_cache, *_links_out_of(model_cache, base)])
 
 
-def devices(gpu: bool) -> list[str]:
-    """The device files of a host; with a GPU those of its driver and of the GPUs that the worker itself sees."""
-    found = list(DEVICES)
-    if gpu:
-        found += [f"/dev/{name}" for name in GPU_DEVICES]
-        found += [str(path) for path in sorted(Path("/dev").glob("nvidia[0-9]*"))]
-        found += [str(path) for path in sorted(Path("/dev/nvidia-caps").glob("*"))]
-    return [path for path in found if Path(path).exists() and stat.S_ISCHR(os.stat(path).st_mode)]  # noqa: PTH116
+def devices(paths: Iterable[str] = DEVICES) -> list[str]:
+    """Those of these paths that are device files here."""
+    return [path for path in paths if Path(path).exists() and stat.S_ISCHR(os.stat(path).st_mode)]  # noqa: PTH116
 
 
 def tokens(model_cache: Path | None) -> list[Path]:

@@ -52,6 +52,8 @@ ALWAYS = " ".join((FILES, MEMORY, THREADS, SIGNALS, TIME, IDENTITY, WAITING, SOC
 GPU_ALWAYS = ["ioctl", "memfd_create", "sched_setaffinity", "mbind", "get_mempolicy", "set_mempolicy"]
 """More for a host with a GPU: its driver's calls go through ioctl and can't be told apart."""
 
+SO_PASSCRED = 16
+
 NOT_HERE = [
     "clone3",
     "io_uring_setup",
@@ -88,7 +90,7 @@ NOT_HERE_BY_NUMBER = {
 CLONE_THREAD = 0x00000100 | 0x00000800 | 0x00010000  # VM, SIGHAND, THREAD
 CLONE_NAMESPACES = 0x00000080 | 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
 AF_UNIX, AF_INET = 1, 2
-SOCK_STREAM, SOCK_KIND = 1, 0xF
+SOCK_STREAM, SOCK_SEQPACKET, SOCK_KIND = 1, 5, 0xF
 INT = 0xFFFFFFFF
 
 FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030)
@@ -137,7 +139,17 @@ NETWORK: list[tuple[str, tuple[Check, ...]]] = [
 ]
 """More for a host that has a proxy: TCP, outward. In its namespace there is nothing but the proxy to connect to."""
 
-OTHER_KINDS = tuple(kind for kind in range(SOCK_KIND + 1) if kind != SOCK_STREAM)
+GPU: list[tuple[str, tuple[Check, ...]]] = [
+    ("socket", (Check(0, INT, AF_UNIX), Check(1, SOCK_KIND, SOCK_SEQPACKET))),
+    ("setsockopt", (Check(1, INT, 1), Check(2, INT, SO_PASSCRED))),
+    ("bind", ()),
+    ("listen", ()),
+]
+"""More for a host with a GPU: CUDA opens a socket for processes that it could share memory with, and can't start
+without. Nobody reaches it: nothing is accepted, and in the host's network namespace there is no one else."""
+
+FAMILIES = 46
+"""Kinds of addresses that Linux knows."""
 
 
 def build(*, private_files: bool, gpu: bool = False, network: bool = False, programs: bool = False) -> bytes:
@@ -165,10 +177,11 @@ def build(*, private_files: bool, gpu: bool = False, network: bool = False, prog
         _add(pyseccomp, rules, pyseccomp.ALLOW, name)
     for name in ATTRIBUTES.split():
         _add(pyseccomp, rules, pyseccomp.ALLOW if private_files else pyseccomp.ERRNO(0), name)
-    for name, checks in [*CHECKED, *(NETWORK if network else ())]:
+    for name, checks in [*CHECKED, *(NETWORK if network else ()), *(GPU if gpu else ())]:
         if name not in free:
             _add(pyseccomp, rules, pyseccomp.ALLOW, name, checks)
-    _refuse_sockets(pyseccomp, rules, network)
+    sockets = ({AF_INET: SOCK_STREAM} if network else {}) | ({AF_UNIX: SOCK_SEQPACKET} if gpu else {})
+    _refuse_sockets(pyseccomp, rules, sockets)
     for name in NOT_HERE:
         if name not in free:
             _add(pyseccomp, rules, pyseccomp.ERRNO(ENOSYS), name)
@@ -177,17 +190,26 @@ def build(*, private_files: bool, gpu: bool = False, network: bool = False, prog
     return _exported(rules)
 
 
-def _refuse_sockets(pyseccomp: Any, rules: Any, network: bool) -> None:
-    """Say of sockets that their kind is not known here, as libraries expect that try one kind after another."""
+def _refuse_sockets(pyseccomp: Any, rules: Any, allowed: dict[int, int]) -> None:
+    """Say of all sockets but the allowed ones, family -> kind, that they are not known here.
+
+    Libraries expect that: they try one kind after another.
+    """
     number = pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, "socket")
     unknown = pyseccomp.ERRNO(errno.EAFNOSUPPORT)
-    if not network:
+    if not allowed:
         rules.add_rule(unknown, number)
         return
-    rules.add_rule(unknown, number, pyseccomp.Arg(0, pyseccomp.NE, AF_INET))
-    for kind in OTHER_KINDS:
-        inward = pyseccomp.Arg(0, pyseccomp.MASKED_EQ, INT, AF_INET)
-        rules.add_rule(unknown, number, inward, pyseccomp.Arg(1, pyseccomp.MASKED_EQ, SOCK_KIND, kind))
+    if len(allowed) == 1:
+        (one,) = allowed
+        rules.add_rule(unknown, number, pyseccomp.Arg(0, pyseccomp.NE, one))
+    else:  # an argument can be compared once in a rule
+        for family in set(range(FAMILIES)) - set(allowed):
+            rules.add_rule(unknown, number, pyseccomp.Arg(0, pyseccomp.MASKED_EQ, INT, family))
+    for family, kind in allowed.items():
+        of_family = pyseccomp.Arg(0, pyseccomp.MASKED_EQ, INT, family)
+        for other in set(range(SOCK_KIND + 1)) - {kind}:
+            rules.add_rule(unknown, number, of_family, pyseccomp.Arg(1, pyseccomp.MASKED_EQ, SOCK_KIND, other))
 
 
 def check() -> None:

@@ -48,7 +48,9 @@ class Site:
     Attributes:
         place: a folder of the zygote's own.
         model_cache: read by all hosts.
-        gpu: hosts have the GPUs of CUDA_VISIBLE_DEVICES.
+        gpu: hosts have GPUs.
+        gpu_devices: those and their driver, device files.
+        gpu_facts: what is readable of them in /proc and /sys, and the driver's libraries.
         without: walls that are missing and whose absence was accepted.
         network: hosts get a way out, to a proxy of the worker's; needs namespaces.
         ca_file: certificate authorities that hosts trust.
@@ -58,6 +60,8 @@ class Site:
     place: str
     model_cache: str | None = None
     gpu: bool = False
+    gpu_devices: Sequence[str] = ()
+    gpu_facts: Sequence[str] = ()
     without: Sequence[str] = ()
     network: bool = False
     ca_file: str | None = None
@@ -135,8 +139,8 @@ class Walls:
         self._site, self._as_user = site, as_user
         reasons = _missing_of(site, number)
         cache = Path(site.model_cache) if site.model_cache else None
-        self._tree = readable.readable(cache, site.gpu, site.programs)
-        self._devices = readable.devices(site.gpu)
+        self._tree = readable.readable(cache, site.programs, site.gpu_facts)
+        self._devices, self._gpu_devices = readable.devices(), readable.devices(site.gpu_devices)
         self._root = Path(site.place, "root")
         self._pids = self._build_root(reasons)
         if reasons:
@@ -216,7 +220,9 @@ class Walls:
         try:
             self._root.mkdir(mode=0o755)
             cache = Path(self._site.model_cache) if self._site.model_cache else None
-            private_root.build(self._root, self._tree, self._devices, readable.tokens(cache), self._added())
+            devices = [*self._devices, *self._gpu_devices]
+            hidden, gpu = readable.tokens(cache), self._site.gpu
+            private_root.build(self._root, self._tree, devices, hidden, self._added(), own_process=gpu)
             return namespaces.Pids()
         except OSError as error:
             reasons[NAMESPACES] = _why(error)
@@ -232,6 +238,8 @@ class Walls:
         """Into the host's own file system; its plugin and scratch there."""
         if self._pids:
             namespaces.leave_for_host()
+            if self._site.gpu and not plan.program:
+                private_root.show_own_process(self._root)
             if self._network and not plan.program:
                 self._port = way_out.open_way_out(surroundings.CONTROL_FD)
             private_root.enter(self._root, Path(plan.folder), plan.scratch_mb, uid, gid)
@@ -249,7 +257,8 @@ class Walls:
     def _restrict(self, folder: Path, scratch: Path, program: str) -> None:
         """The last walls: behind them nothing can be opened that they do not name."""
         if LANDLOCK not in self._site.without:
-            landlock.restrict([*self._rules(folder, scratch), *_leave_to_run(program)], self._port)
+            more = _leave_to_run(program) if program else self._leave_to_compute()
+            landlock.restrict([*self._rules(folder, scratch), *more], self._port)
         if program:
             return syscall_filter.load(self._program_filter) if self._program_filter else None
         process_notice.install()
@@ -258,15 +267,23 @@ class Walls:
 
     def _rules(self, folder: Path, scratch: Path) -> list[landlock.Rule]:
         seen = [Path("/")] if self._pids else [*self._tree.places, folder]
-        rights = landlock.GPU if self._site.gpu else landlock.DEVICE
         rules = [landlock.Rule(path, landlock.READ) for path in seen]
-        rules += [landlock.Rule(path, rights) for path in self._devices]
+        rules += [landlock.Rule(path, landlock.DEVICE) for path in self._devices]
         return [*rules, landlock.Rule(scratch, landlock.WRITE)]
+
+    def _leave_to_compute(self) -> list[landlock.Rule]:
+        """Rules for the GPU, and for the names of its own threads, which CUDA writes and can't start without."""
+        if not self._site.gpu:
+            return []
+        rules = [landlock.Rule(path, landlock.GPU) for path in self._gpu_devices]
+        own = Path(private_root.OWN_PROCESS)
+        named = landlock.Rule(own / "task", landlock.READ | landlock.WRITE_FILE | landlock.TRUNCATE)
+        return [*rules, landlock.Rule(own, landlock.READ), named]
 
 
 def _leave_to_run(program: str) -> list[landlock.Rule]:
     """Rules for the one program, and for the loader that the kernel starts for it."""
-    files = [program, interpreter(program)] if program else []
+    files = [program, interpreter(program)]
     return [landlock.Rule(file, landlock.READ | landlock.EXECUTE) for file in files if file]
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -17,6 +18,7 @@ from typing import IO
 import plugin_sdk
 from plugin_sdk.errors import HostFailed
 from plugin_sdk.host import board as boards
+from plugin_sdk.host import gpu
 from plugin_sdk.host.broker import Broker
 from plugin_sdk.host.connection import Connection
 from plugin_sdk.host.host import PluginHost
@@ -77,7 +79,13 @@ class Zygote:
         return self._process.pid if self._process else None
 
     def start(
-        self, plugin_folder: Path, *, name: str, broker: Broker | None = None, network: NetworkPolicy | None = None
+        self,
+        plugin_folder: Path,
+        *,
+        name: str,
+        broker: Broker | None = None,
+        network: NetworkPolicy | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> PluginHost:
         """A host for the plugin in this folder, confined and ready; nothing of the plugin is loaded yet.
 
@@ -86,6 +94,7 @@ class Zygote:
             name: for messages, e.g. `my_extractor@1.0.0`.
             broker: answers what the plugin asks for, for its own tenant alone; None gives nothing.
             network: what this host may reach, where the settings give hosts a network; None is what they say.
+            env: variables of this host, beside those of the settings.
 
         Raises:
             HostFailed: the host did not come up.
@@ -95,7 +104,7 @@ class Zygote:
             scratch = Path(tempfile.mkdtemp(dir=self._scratch))
         board = shared_file(boards.SIZE, "board")
         try:
-            connection = self._fork(self._plan(plugin_folder, name, scratch), board)
+            connection = self._fork(self._plan(plugin_folder, name, scratch, env=env), board)
         except BaseException:
             os.close(board)
             raise
@@ -263,13 +272,15 @@ class Zygote:
 
     def _site(self, without: tuple[str, ...]) -> Site:
         cache = self.settings.model_cache
-        gpu = self.settings.env.get("CUDA_VISIBLE_DEVICES", "") not in ("", "-1")
+        given = gpu.grant(self.settings.env.get(gpu.VISIBLE, ""))
         network = self.settings.network
         ca_file = network.ca_file if network else None
         return Site(
             place=self._scratch,
             model_cache=str(cache.resolve()) if cache else None,
-            gpu=gpu,
+            gpu=given.wanted,
+            gpu_devices=given.devices,
+            gpu_facts=given.facts,
             without=without,
             network=network is not None,
             programs=tuple(self.programs.values()),
@@ -280,14 +291,16 @@ class Zygote:
         """Whether hosts hand over a listener; without network namespaces there is no network."""
         return self.settings.network is not None and NAMESPACES not in self.missing
 
-    def _plan(self, folder: Path, name: str, scratch: Path, program: str = "") -> Plan:
+    def _plan(
+        self, folder: Path, name: str, scratch: Path, program: str = "", env: Mapping[str, str] | None = None
+    ) -> Plan:
         return Plan(
             folder=str(folder.resolve()),
             name=name,
             scratch=str(scratch),
             memory_mb=self.settings.memory_mb,
             scratch_mb=self.settings.scratch_mb,
-            env=environment(self.settings),
+            env=environment(self.settings) | dict(env or {}),
             program=program,
         )
 
@@ -313,4 +326,4 @@ def environment(settings: HostSettings) -> dict[str, str]:
         env |= {DOWNLOADS: "1"} | {name: os.environ[name] for name in HUB if name in os.environ}
     elif settings.model_cache is not None:
         env |= OFFLINE
-    return env | dict(settings.env)
+    return env | dict(settings.env) | gpu.grant(settings.env.get(gpu.VISIBLE, "")).variables()

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -706,14 +707,96 @@ def test_a_plugin_that_only_root_can_read_still_runs(zygote, tmp_path):
     assert found == ["some words", "EROFS"]
 
 
-def test_a_host_that_may_use_a_gpu_has_the_same_walls(plugin):
-    settings = HostSettings(env={"CUDA_VISIBLE_DEVICES": "0"}, call_timeout_s=30)
+NODES = ("nvidia250", "nvidia251", "nvidiactl", "nvidia-uvm")
+
+
+@pytest.fixture(scope="module")
+def gpu_nodes() -> Iterator[None]:
+    """Two GPUs as far as /dev goes: their files are those of /dev/null."""
+    made: list[Path] = []
+    try:
+        for name in NODES:
+            path = Path("/dev", name)
+            if not path.exists():
+                os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+                made.append(path)
+                path.chmod(0o666)
+        yield
+    except PermissionError:
+        pytest.skip("device files can't be made here")
+    finally:
+        for path in made:
+            path.unlink()
+
+
+@pytest.fixture(scope="module")
+def gpu_host(gpu_nodes: None, plugin: Path) -> Iterator[PluginHost]:
+    """A host that was given the second GPU."""
+    settings = HostSettings(env={"CUDA_VISIBLE_DEVICES": "251"}, call_timeout_s=30)
     with Zygote(settings) as zygote, opened(zygote, plugin) as host:
-        found = [tried(host, code) for code in CROSSINGS]
-        limits = tried(host, "import resource; found = resource.getrlimit(resource.RLIMIT_AS)[0]")
+        yield host
+
+
+def test_a_host_that_may_use_a_gpu_has_the_same_walls(gpu_host):
+    found = [tried(gpu_host, code) for code in CROSSINGS]
+    limits = tried(gpu_host, "import resource; found = resource.getrlimit(resource.RLIMIT_AS)[0]")
 
     assert set(found) <= CLOSED
     assert limits == -1
+
+
+def test_a_host_has_the_device_files_of_its_gpu_and_of_no_other(gpu_host, shared_host):
+    found = tried(
+        gpu_host,
+        """
+        found = {name: outcome(lambda: os.write(os.open(f"/dev/{name}", os.O_RDWR), b"x")) for name in
+                 ("nvidia250", "nvidia251", "nvidiactl", "nvidia-uvm")}
+        found["shown"] = sorted(name for name in os.listdir("/dev") if "nvidia" in name)
+        found["visible"] = os.environ["CUDA_VISIBLE_DEVICES"]
+        """,
+    )
+
+    assert found.pop("shown") == sorted({"nvidia251", *(n for n in found if n not in ("nvidia250", "visible"))})
+    assert (found["nvidia250"], found["nvidia251"], found["nvidiactl"], found["visible"]) == ("ENOENT", 1, 1, "0")
+    assert tried(shared_host, "found = [name for name in os.listdir('/dev') if 'nvidia' in name]") == []
+
+
+def test_cuda_finds_what_it_can_not_start_without(gpu_host):
+    """It names its threads by way of /proc, reads its own memory map, and listens at a socket that nobody reaches."""
+    found = tried(
+        gpu_host,
+        """
+        import mmap
+        me, thread = os.getpid(), threading.get_native_id()
+        with open(f"/proc/self/task/{thread}/comm", "w") as file:
+            file.write("cuda-worker")
+        uvm = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        uvm.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        uvm.bind(f"\\0cuda-uvmfd-4026531836-{me}")
+        uvm.listen(16)
+        found = {
+            "name": open(f"/proc/self/task/{thread}/comm").read(),
+            "maps": "libc" in open("/proc/self/maps").read(),
+            "processes": sorted(name for name in os.listdir("/proc") if name.isdecimal()),
+            "memory file": outcome(open, "/proc/self/mem", "wb"),
+            "other socket": outcome(socket.socket, socket.AF_UNIX, socket.SOCK_STREAM),
+            "device": outcome(socket.socket, socket.AF_NETLINK, socket.SOCK_RAW),
+            "accept": outcome(uvm.accept),
+            "reserve": len(mmap.mmap(-1, 1 << 38, flags=mmap.MAP_PRIVATE, prot=0)) == 1 << 38,
+        }
+        """,
+    )
+
+    assert found == {
+        "name": "cuda-worker\n",
+        "maps": True,
+        "processes": [],
+        "memory file": "EACCES",
+        "other socket": "EAFNOSUPPORT",
+        "device": "EAFNOSUPPORT",
+        "accept": "EPERM",
+        "reserve": True,
+    }
 
 
 def test_hosts_end_with_their_zygote_whoever_kills_it(plugin):

@@ -35,7 +35,7 @@ def test_python_is_readable_and_the_rest_of_the_platform_is_not():
     import core
     import plugin_sdk
 
-    tree = readable(None, gpu=False)
+    tree = readable(None)
 
     assert tree.covers(Path(numpy.__file__).resolve())
     assert tree.covers(Path(plugin_sdk.__file__).resolve())
@@ -53,7 +53,7 @@ def test_targets_of_links_that_leave_the_model_cache_are_readable(tmp_path):
     (cache / "hub").mkdir(parents=True)
     (cache / "hub/weights").symlink_to(weights)
 
-    tree = readable(cache, gpu=False)
+    tree = readable(cache)
 
     assert {cache, weights} <= set(tree.places)
     assert not tree.covers(tmp_path / "elsewhere/other")
