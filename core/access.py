@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from weakref import WeakKeyDictionary
 
-from core.errors import Forbidden, NotFound, TooManyRequests, Unauthorized
+from core.errors import Forbidden, TooManyRequests, Unauthorized
 from core.expiring import Expiring
 from core.ids import now
 from core.key_uses import KeyUses, long_ago
 from core.log import note
-from core.namespaces import find_namespace
+from core.namespaces import NAMESPACES, find_namespace
 from core.organizations import ApiKey, count_request, key_by_hash
 from core.stores import Stores
 from core.stores.records import Records
@@ -34,9 +34,15 @@ class _Holder:
 
 
 @dataclass(frozen=True, slots=True)
+class _Place:
+    scope: Scope
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Memory:
     holders: Expiring[str, _Holder] = field(default_factory=lambda: Expiring(REMEMBERED_S))
-    scopes: Expiring[tuple[str, str], Scope] = field(default_factory=lambda: Expiring(REMEMBERED_S))
+    scopes: Expiring[tuple[str, str], _Place] = field(default_factory=lambda: Expiring(REMEMBERED_S))
     uses: KeyUses = field(default_factory=KeyUses)
 
 
@@ -102,18 +108,18 @@ def namespace_scope(stores: Stores, principal: Principal, identifier: str) -> Sc
     Raises:
         NotFound: the organization has no such namespace, or the key may not enter it.
     """
-    scopes, place = _memory(stores).scopes, (principal.org_id, identifier)
-    scope = scopes.get(place)
-    if scope is None:
+    scopes, asked = _memory(stores).scopes, (principal.org_id, identifier)
+    place = scopes.get(asked)
+    if place is None:
         namespace = find_namespace(stores, principal, identifier)
-        scope = scopes.put(place, principal.scope(namespace.namespace_id))
-    return _entered(principal, scope, identifier)
+        place = scopes.put(asked, _Place(principal.scope(namespace.namespace_id), namespace.expires_at))
+    return _entered(principal, place, identifier)
 
 
 def scope_remembered(stores: Stores, principal: Principal, identifier: str) -> Scope | None:
     """What `namespace_scope` answers, where that takes no store call; else None."""
-    scope = _memory(stores).scopes.get((principal.org_id, identifier))
-    return _entered(principal, scope, identifier) if scope is not None else None
+    place = _memory(stores).scopes.get((principal.org_id, identifier))
+    return _entered(principal, place, identifier) if place is not None else None
 
 
 def write_uses(stores: Stores) -> None:
@@ -127,8 +133,8 @@ def forget_key(stores: Stores, key_hash: str) -> None:
 
 
 def forget_namespace(stores: Stores, scope: Scope) -> None:
-    """Ask the table again for this namespace: it was renamed or deleted."""
-    _memory(stores).scopes.forget(lambda remembered: remembered == scope)
+    """Ask the table again for this namespace: it was changed or deleted."""
+    _memory(stores).scopes.forget(lambda place: place.scope == scope)
 
 
 def _memory(stores: Stores) -> _Memory:
@@ -143,11 +149,13 @@ def _admitted(memory: _Memory, holder: _Holder) -> Principal:
     return holder.principal
 
 
-def _entered(principal: Principal, scope: Scope, identifier: str) -> Scope:
-    if principal.namespaces is not None and scope.namespace_id not in principal.namespaces:
-        raise NotFound(f"There is no namespace {identifier!r}.", "List your namespaces to see their names and ids.")
-    note(namespace_id=scope.namespace_id)
-    return scope
+def _entered(principal: Principal, place: _Place, identifier: str) -> Scope:
+    namespace_id = place.scope.namespace_id
+    shut = principal.namespaces is not None and namespace_id not in principal.namespaces
+    if shut or (place.expires_at is not None and place.expires_at <= now()):
+        raise NAMESPACES.missing(identifier)
+    note(namespace_id=namespace_id)
+    return place.scope
 
 
 def _secret(headers: Sequence[str]) -> str:

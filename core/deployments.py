@@ -6,6 +6,7 @@ from datetime import datetime
 
 from core.errors import AlreadyExists, InvalidRequest
 from core.ids import now
+from core.namespaces import ended_scopes
 from core.noun import Noun
 from core.plugins import Plugin
 from core.status import DeploymentStatus
@@ -67,12 +68,12 @@ def list_deployments(stores: Stores, scope: Scope) -> dict[str, Deployment]:
 
 def desired_deployments(stores: Stores) -> Iterator[Deployment]:
     """Every deployment of every tenant that should run: what serving nodes reconcile."""
-    cursor = None
+    ended, cursor = ended_scopes(stores), None
     while True:
         page = stores.records.query_index(INDEX_KEY, limit=1000, cursor=cursor)
         for record in page.records:
             deployment = Deployment.model_validate(record.body)
-            if deployment.desired:
+            if deployment.desired and deployment.scope not in ended:
                 yield deployment
         cursor = page.cursor
         if cursor is None:

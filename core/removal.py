@@ -13,7 +13,7 @@ from core.batches import ACTIVE, NAMED_AT_MOST, Batch, active_of
 from core.buckets import Bucket, delete_bucket_record, each_bucket
 from core.collections import delete_collection, list_collections
 from core.errors import IllegalTransition, NotFound
-from core.namespaces import NAMESPACES, Namespace
+from core.namespaces import NAMESPACES, Namespace, forget_end
 from core.status import TaskStatus
 from core.stores import Stores
 from core.tasks import Task, create_task, update_task
@@ -65,7 +65,22 @@ def remove_namespace(stores: Stores, principal: Principal, namespace: Namespace,
     task = _sent(stores, scope, "api_namespaces_delete", {"job": "delete_namespace"})
     stores.records.delete(principal.org_key("namespace"), namespace.namespace_id)
     NAMESPACES.release(stores, principal.org_key, namespace)
+    forget_end(stores, principal, namespace)
     return task
+
+
+def expire_namespace(stores: Stores, principal: Principal, namespace_id: str) -> bool:
+    """Delete the namespace like `remove_namespace` with `force`, if its time has passed; whether it was deleted now."""
+    pk = principal.org_key("namespace")
+    record = stores.records.get(pk, namespace_id)
+    namespace = Namespace.model_validate(record.body) if record else None
+    if record is None or namespace is None or not namespace.expired:
+        return False
+    _sent(stores, principal.scope(namespace_id), "api_namespaces_delete", {"job": "delete_namespace"})
+    if not stores.records.delete_if(pk, namespace_id, record.body):  # it was given more time: the job leaves it alone
+        return False
+    NAMESPACES.release(stores, principal.org_key, namespace)
+    return True
 
 
 def finish_removal(stores: Stores, job: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Upkeep: ends what was begun and forgotten. Uploads expire, windows of arrivals close, lost batches run again.
+"""Upkeep: ends what was begun and forgotten. Uploads and namespaces expire, windows close, lost batches run again.
 
 What it looks at are pointers in partitions of their own, written before the thing that they point at can be forgotten;
 a pointer whose thing has ended is deleted here.
@@ -15,11 +15,13 @@ from core.buckets import find_bucket
 from core.confirmations import confirm_upload
 from core.errors import IllegalTransition, NotFound, StoreUnavailable
 from core.ids import now
+from core.namespaces import ENDS
+from core.removal import expire_namespace
 from core.status import TaskStatus
 from core.stores import Stores
 from core.stores.records import Body, Record
 from core.tasks import get_task
-from core.tenancy import Scope
+from core.tenancy import Principal, Scope
 from core.uploads import DEADLINES, expire_upload, get_upload
 from plugin_sdk.errors import PlatformError
 
@@ -44,6 +46,7 @@ class Tidied(NamedTuple):
     windows_resumed: int = 0
     batches_requeued: int = 0
     batches_failed: int = 0
+    namespaces_expired: int = 0
 
 
 def tidy(stores: Stores, until: float = float("inf")) -> Tidied:
@@ -51,7 +54,7 @@ def tidy(stores: Stores, until: float = float("inf")) -> Tidied:
     registered, expired = expire_uploads(stores, until)
     resumed = resume_windows(stores)
     requeued, failed = requeue_lost_batches(stores)
-    return Tidied(registered, expired, resumed, requeued, failed)
+    return Tidied(registered, expired, resumed, requeued, failed, expire_namespaces(stores, until))
 
 
 def expire_uploads(stores: Stores, until: float = float("inf")) -> tuple[int, int]:
@@ -62,7 +65,7 @@ def expire_uploads(stores: Stores, until: float = float("inf")) -> tuple[int, in
     """
     registered = expired = 0
     while time.monotonic() < until:
-        due = [r for r in stores.records.query(DEADLINES, limit=PAGE).records if float(r.body["due"]) <= time.time()]
+        due = _due(stores, DEADLINES)
         for record in due:
             ended = _end_upload(stores, record.body)
             registered, expired = registered + (ended is True), expired + (ended is False)
@@ -70,6 +73,20 @@ def expire_uploads(stores: Stores, until: float = float("inf")) -> tuple[int, in
         if len(due) < PAGE:
             break
     return registered, expired
+
+
+def expire_namespaces(stores: Stores, until: float = float("inf")) -> int:
+    """End the namespaces whose time has passed, with all that they hold; how many there were."""
+    expired = 0
+    while time.monotonic() < until:
+        due = _due(stores, ENDS)
+        for record in due:
+            owner = Principal(record.body["org_id"], "", "")
+            expired += expire_namespace(stores, owner, record.body["namespace_id"])
+        stores.records.delete_many([(r.pk, r.sk) for r in due])
+        if len(due) < PAGE:
+            break
+    return expired
 
 
 def resume_windows(stores: Stores) -> int:
@@ -103,6 +120,11 @@ def requeue_lost_batches(stores: Stores) -> tuple[int, int]:
         except (NotFound, IllegalTransition):  # it ended meanwhile
             continue
     return requeued, failed
+
+
+def _due(stores: Stores, pk: str) -> list[Record]:
+    """The first pointers whose time has come; their sort keys begin with it."""
+    return [r for r in stores.records.query(pk, limit=PAGE).records if float(r.body["due"]) <= time.time()]
 
 
 def _end_upload(stores: Stores, about: Body) -> bool | None:

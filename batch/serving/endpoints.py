@@ -9,6 +9,7 @@ from batch.serving.replicas import Replica, Started
 from batch.serving.requests import Inbox, InboxClosed, Payload, Request
 from core.deployments import Deployment, get_deployment
 from core.errors import NotFound, ServingUnavailable
+from core.namespaces import ended_scopes
 from core.status import DeploymentStatus
 from core.stores import Stores
 from core.tenancy import Scope
@@ -104,7 +105,7 @@ def why_not_running(stores: Stores, org_id: str, name: str) -> NotFound | Servin
     """Why nothing answers under this name, by its record, and what to do about it."""
     parts = NAME.fullmatch(name)
     deployment = get_deployment(stores, Scope(org_id, parts["namespace"]), parts["plugin"]) if parts else None
-    if deployment is None:
+    if deployment is None or deployment.scope in ended_scopes(stores):
         return NotFound(
             f"There is no realtime deployment {name!r}.",
             "Deploy the plugin with POST …/plugins/{plugin_id}/deploy, or 'mixpeek plugin deploy'.",

@@ -3,9 +3,11 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
+from pydantic import Field
 
 from core import access
 from core.namespaces import (
+    MAX_TTL_S,
     Namespace,
     change_namespace,
     check_extractors,
@@ -26,6 +28,9 @@ from functions.api.listing import ListBody
 
 router = Router(prefix="/namespaces", tags=["namespaces"])
 SEARCHED = ("namespace_name", "namespace_id", "description")
+Ttl = Annotated[
+    int | None, Field(ge=1, le=MAX_TTL_S, description="Seconds until it is deleted with all that it holds.")
+]
 
 
 class Extractor(Body):
@@ -55,6 +60,7 @@ class CreateNamespace(Body):
     feature_extractors: list[Extractor] = []
     payload_indexes: list[PayloadIndex] | None = None
     auto_create_indexes: bool | None = None
+    ttl_seconds: Ttl = None
 
 
 class ChangeNamespace(Body):
@@ -64,6 +70,7 @@ class ChangeNamespace(Body):
     description: str | None = None
     payload_indexes: list[PayloadIndex] | None = None
     auto_create_indexes: bool | None = None
+    ttl_seconds: Ttl = None
 
 
 @router.post("")
@@ -101,7 +108,10 @@ def get(stores: StoresOf, caller: Reader, namespace_identifier: str) -> Answer:
 def change(stores: StoresOf, caller: Writer, namespace_identifier: str, body: ChangeNamespace) -> Answer:
     namespace = find_namespace(stores, caller, namespace_identifier)
     allow(caller, namespace.namespace_id, "modify_infrastructure")
-    changed = change_namespace(stores, caller, namespace, **given(body))
+    fields = given(body)
+    if "ttl_seconds" in body.model_fields_set:  # null says that it stays
+        fields["ttl_seconds"] = body.ttl_seconds
+    changed = change_namespace(stores, caller, namespace, **fields)
     access.forget_namespace(stores, caller.scope(namespace.namespace_id))
     return Answer(shown(changed))
 

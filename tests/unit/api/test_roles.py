@@ -7,13 +7,15 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from core import arrivals, upkeep, uploads
+from core import arrivals, namespaces, removal, upkeep, uploads
 from core.buckets import Bucket, create_bucket
 from core.collections import create_collection
+from core.ids import now
+from core.namespaces import create_namespace
 from core.plugins import create_upload, upload_ref
 from core.settings import Settings
 from core.stores import Stores
-from core.tenancy import Scope
+from core.tenancy import Principal, Scope
 from core.uploads import Upload, create_uploads, file_of
 from functions.janitor import handler as janitor
 from functions.scan import handler as scan
@@ -116,15 +118,21 @@ def test_janitor_function(stores: Stores, bucket: Bucket, monkeypatch: pytest.Mo
     monkeypatch.setattr(uploads, "GRACE_S", -2 * 86400)
     monkeypatch.setattr(upkeep, "SILENT", timedelta(0))
     monkeypatch.setattr(upkeep, "WINDOW_LOST_AFTER_S", -1)
+    monkeypatch.setattr(removal, "DELAY_S", 0)
     for content, asked in ((None, {}), (b"words", {}), (b"wrong", {"file_size_bytes": 3})):
         upload_of(stores, bucket, content, **asked)
+
+    principal = Principal(SCOPE.org_id, "", "")
+    with monkeypatch.context() as patch:
+        patch.setattr(namespaces, "now", lambda: now() - timedelta(hours=1))
+        create_namespace(stores, principal, "short", ttl_seconds=60)
 
     done = []
     needs: list[Need] = []
     for _ in range(upkeep.REQUEUED_AT_MOST + 3):
-        with recorded() as now:
+        with recorded() as needed:
             done.append(janitor.handler({}, None))
-        needs += now
+        needs += needed
         answer_messages(stores)
         for message in stores.queues.receive(stores.settings.jobs_queue, wait_s=0):
             stores.queues.delete(message)  # nobody works on it
