@@ -1,17 +1,11 @@
-"""Hosts: the plugin hosts of one worker process, by plugin, tenant and parameters; kept between tasks, lent to one at once.
+"""Hosts: the plugin hosts of one worker process, by plugin, tenant and parameters; kept between tasks, lent to one at once."""
 
-The archive is fetched by its hash, verified before a byte of it is unpacked, and unpacked once per machine into a
-folder that only this user can write.
-"""
-
-import hashlib
 import importlib.util
 import os
 import re
-import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -22,13 +16,11 @@ from typing import Any
 import orjson
 
 from batch.broker import broker_of
-from batch.cache import cache_root
 from batch.partitions import Extraction, PluginRef
+from batch.unpacked import plugin_folder
 from core.settings import Settings
 from core.stores import Stores
-from core.stores.blobs import BlobRef, Blobs
-from plugin_sdk.archives import read_archive, unpack
-from plugin_sdk.errors import InvalidArchive
+from core.stores.blobs import Blobs
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host import HostSettings, NetworkPolicy, PluginHost, Zygote
 from plugin_sdk.host.missing import accepted
@@ -208,35 +200,3 @@ def allow_missing(settings: Settings) -> frozenset[str]:
         UnknownWall: the setting names what is none.
     """
     return accepted(settings.host_allow_missing, "OPENPEEK_HOST_ALLOW_MISSING")
-
-
-def plugin_folder(blobs: Blobs, archive: BlobRef, sha256: str) -> Path:
-    """The unpacked plugin, fetched and verified the first time.
-
-    Raises:
-        InvalidArchive: the archive is not the one that was scanned.
-    """
-    target = cache_root() / sha256
-    if target.is_dir():
-        return target
-    data = blobs.get(archive)
-    found = hashlib.sha256(data).hexdigest()
-    if found != sha256:
-        raise InvalidArchive(
-            f"The archive {archive.url} has SHA-256 {found}, the scanned one has {sha256}.",
-            "Publish the plugin again; someone changed the file in the plugin bucket.",
-        )
-    return _unpacked(read_archive(data), target)
-
-
-def _unpacked(files: Mapping[str, bytes], target: Path) -> Path:
-    """`files` at `target`, whole or not at all, whoever else does the same now."""
-    part = Path(tempfile.mkdtemp(dir=target.parent, prefix=".part-"))
-    unpack(files, part)
-    part.chmod(0o755)  # a host may run as another user; the folder above is private
-    try:
-        part.rename(target)
-    except OSError:
-        if not target.is_dir():
-            raise
-    return target
