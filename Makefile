@@ -79,8 +79,9 @@ $(SAM_VENV)/.ready: infra/sam-constraints.txt
 
 sam-tools: $(SAM_VENV)/.ready  ## Build .venv-sam with the AWS SAM command line
 
-validate: sam-tools  ## Check template.yaml as AWS would
+validate: sam-tools  ## Check template.yaml and infra/cluster/ecs.yaml as AWS would
 	@$(SAM) validate --lint
+	@$(SAM) validate --lint -t infra/cluster/ecs.yaml
 
 sam-build: setup sam-tools  ## Build the functions for AWS into .aws-sam, for `sam deploy`
 	@$(SAM) build

@@ -136,6 +136,8 @@ def _check_files() -> None:
                 f"OPENPEEK_DASK_ADDRESS speaks TLS, and Dask's setting distributed.comm.tls.{name} is empty.",
                 f"Set {variable} to the file. {TLS_HELP}",
             )
+        if "\n" in path:
+            continue  # Dask takes the text of a file as well
         try:
             Path(path).read_bytes()
         except OSError as error:

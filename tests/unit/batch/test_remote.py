@@ -118,6 +118,15 @@ def test_client_with_a_certificate_of_the_authority_is_let_in(scheduler: str) ->
         assert client.scheduler_info()["address"] == scheduler
 
 
+def test_certificates_may_be_given_as_their_text(scheduler: str, tls: dict[str, str]) -> None:
+    as_text = {k: Path(v).read_text() for k, v in as_config(tls).items() if k.endswith((".cert", ".key", "-file"))}
+
+    with dask.config.set(as_text):
+        check_remote(remote())
+        with connected(scheduler) as client:
+            assert client.status == "running"
+
+
 def test_certificate_of_another_authority_is_told(scheduler: str, tmp_path: Path) -> None:
     with dask.config.set(as_config(dask_tls(tmp_path / "other"))):
         with pytest.raises(SchedulerUnreachable, match="not of the authority in ca-file") as refused:
