@@ -6,15 +6,18 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from batch.serving.documents import Documents
-from batch.serving.web import Json, Route
+from batch.serving.web import Json
 from core.conditions import Filter, parse
 from core.documents import shown
 from core.errors import InvalidRequest
 from core.paging import Paging, pagination
 from core.web.bodies import Body, OpenBody
 from core.web.callers import DeleteScope, ReadScope, WriteScope
+from core.web.routes import CheckedRoute
 
-scoped = APIRouter(prefix="/collections/{collection_identifier}/documents", route_class=Route, tags=["documents"])
+scoped = APIRouter(
+    prefix="/collections/{collection_identifier}/documents", route_class=CheckedRoute, tags=["documents"]
+)
 Items = dict[str, Any]
 Flag = Annotated[bool, Query()]
 

@@ -5,14 +5,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from batch.bulk.local import LocalBulk
-from batch.serving.web import Json, Route
+from batch.serving.web import Json
 from core.buckets import find_bucket
 from core.imported import ROWS_AT_ONCE
 from core.imports import get_import
 from core.stores import Stores
 from core.web.callers import ReadScope
+from core.web.routes import CheckedRoute
 
-scoped = APIRouter(prefix="/buckets/{bucket_identifier}/imports/{import_id}", route_class=Route)
+scoped = APIRouter(prefix="/buckets/{bucket_identifier}/imports/{import_id}", route_class=CheckedRoute)
 bulk = LocalBulk()
 
 

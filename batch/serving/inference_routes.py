@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from batch.serving.answers import encoded
 from batch.serving.inference import Inference
-from batch.serving.web import Json, Route
+from batch.serving.web import Json
 from core.deployments import Deployment
 from core.errors import InvalidRequest
 from core.plugins import get_plugin
@@ -18,10 +18,11 @@ from core.stores import Stores
 from core.tenancy import Scope
 from core.web.bodies import Body
 from core.web.callers import Reader, ReadScope
+from core.web.routes import CheckedRoute
 from plugin_sdk.errors import PlatformError
 from plugin_sdk.manifest import normalise_version
 
-scoped = APIRouter(route_class=Route)
+scoped = APIRouter(route_class=CheckedRoute)
 URI = re.compile(r"mixpeek://(?P<name>[A-Za-z][A-Za-z0-9_]*)@(?P<version>[^/]+)(/[A-Za-z0-9_]+)?")
 Items = dict[str, Any]
 

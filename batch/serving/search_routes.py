@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from batch.serving.searching import Found, Searcher
-from batch.serving.web import Json, Route
+from batch.serving.web import Json
 from core.conditions import Filter, parse
 from core.documents import shown
 from core.errors import InvalidRequest
@@ -20,8 +20,9 @@ from core.stages import AttributeFilter, Stage, plan, with_defaults
 from core.tenancy import Scope
 from core.web.bodies import OpenBody
 from core.web.callers import ReadScope
+from core.web.routes import CheckedRoute
 
-scoped = APIRouter(route_class=Route, tags=["retrievers"])
+scoped = APIRouter(route_class=CheckedRoute, tags=["retrievers"])
 Items = dict[str, Any]
 Flag = Annotated[bool, Query()]
 

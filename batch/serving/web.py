@@ -1,4 +1,4 @@
-"""What the data routes have of their own: which are answered once, JSON answers, and errors in the one envelope."""
+"""What the data routes have of their own: JSON answers, and errors in the one envelope."""
 
 import logging
 from typing import Any
@@ -11,17 +11,9 @@ from starlette.exceptions import HTTPException
 from batch.serving.answers import error_answer
 from core.http import envelope
 from core.invalid_fields import invalid_fields
-from core.web.routes import CheckedRoute
 from plugin_sdk.errors import PlatformError
 
 log = logging.getLogger(__name__)
-
-
-class Route(CheckedRoute):
-    """A data route; those that write documents heed an Idempotency-Key."""
-
-    def answers_once(self) -> bool:
-        return "POST" in (self.methods or ()) and self.path.endswith(("/documents", "/documents/batch"))
 
 
 class Json(Response):

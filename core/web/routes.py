@@ -16,12 +16,16 @@ from core.web.callers import principal_of
 Answering = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
+READS = ("/list", "/execute", "/documents/search", "/inference", "/realtime/test")
+"""Ends of the paths of POSTs that change nothing: done again, they are as good as answered again, and newer."""
+
+
 class CheckedRoute(APIRoute):
     """A route that reads its body so; `answers_once` says which of them heed an Idempotency-Key."""
 
     def answers_once(self) -> bool:
         """Whether the route makes something that must not be made twice."""
-        return "POST" in (self.methods or ()) and not self.path.endswith("/list")
+        return "POST" in (self.methods or ()) and not self.path.endswith(READS)
 
     def get_route_handler(self) -> Answering:
         answer = super().get_route_handler()
@@ -47,12 +51,15 @@ async def answer_once(request: CheckedRequest, key: str, answer: Answering, *, s
     principal = await principal_of(request)
     access.require(principal, "write")
     place = (request.method, request.url.path, request.headers.get("x-namespace", ""))
-    attempt = Attempt.of(principal, "\n".join(place), key, await digest_of(request))
 
     async def work() -> Answered:
         response = await answer(request)
         return Answered(response.status_code, bytes(response.body))
 
-    told = await idempotency.once(request.app.state.stores, attempt, work, secret=secret)
+    try:
+        attempt = Attempt.of(principal, "\n".join(place), key, await digest_of(request))
+        told = await idempotency.once(request.app.state.stores, attempt, work, secret=secret)
+    finally:
+        await request.close()  # the files of its form, which nothing else closes where no work is done
     headers = {"Idempotency-Replayed": "true"} if told.again else None
     return Response(told.body, told.status, headers, "application/json")

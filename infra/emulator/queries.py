@@ -30,6 +30,10 @@ UNDERSTOOD = {
     "ProjectionExpression",
 }
 LAST = "\U0010ffff"
+LARGE = 1_000
+REMEMBERED = 16
+_sorted: dict[int, tuple[dict[str, Any], list[str], list[str]]] = {}
+"""Large partitions that were read lately: the items, their keys as they lay, and those sorted."""
 
 
 class Plain(NamedTuple):
@@ -81,7 +85,7 @@ def understood(request: Request, table: Any) -> Plain | None:
 
 def _page(plain: Plain, table: Any) -> Request:
     items: dict[str, Any] = table["items"].get(plain.pk, {})
-    keys = sorted(items)
+    keys = sorted(items) if len(items) < LARGE else _remembered(items)
     low = bisect_left(keys, plain.prefix)
     high = bisect_right(keys, plain.prefix + LAST) if plain.prefix else len(keys)
     if plain.start is not None and plain.forward:
@@ -96,3 +100,13 @@ def _page(plain: Plain, table: Any) -> Request:
         last = items[found[-1]]
         page["LastEvaluatedKey"] = {name: last[name] for name in (table["pk_name"], table["sk_name"])}
     return page
+
+
+def _remembered(items: dict[str, Any]) -> list[str]:
+    """The sorted keys of a large partition; to see that they are still the same costs far less than to sort them."""
+    keys, known = list(items), _sorted.pop(id(items), None)
+    ordered = known[2] if known and known[0] is items and known[1] == keys else sorted(keys)
+    _sorted[id(items)] = items, keys, ordered
+    while len(_sorted) > REMEMBERED:
+        del _sorted[next(iter(_sorted))]
+    return ordered
