@@ -124,7 +124,10 @@ def get_batch(stores: Stores, scope: Scope, bucket_id: str, batch_id: str) -> Ba
     """
     record = stores.records.get(scope.key("batch", bucket_id), batch_id) if batch_id else None
     if record is None:
-        raise NotFound(f"There is no batch {batch_id[:100]!r} in this bucket.", "List batches to see what exists.")
+        raise NotFound(
+            f"There is no batch {batch_id[:100]!r} in this bucket.",
+            "List the bucket's batches: 'mixpeek batch list --bucket NAME'.",
+        )
     return Batch.model_validate(record.body)
 
 
@@ -332,7 +335,10 @@ def _update(stores: Stores, scope: Scope, bucket_id: str, batch_id: str, change:
 
     record = stores.records.update(scope.key("batch", bucket_id), batch_id, changed)
     if record is None:
-        raise NotFound(f"There is no batch {batch_id[:100]!r} in this bucket.", "List batches to see what exists.")
+        raise NotFound(
+            f"There is no batch {batch_id[:100]!r} in this bucket.",
+            "List the bucket's batches: 'mixpeek batch list --bucket NAME'.",
+        )
     return Batch.model_validate(record.body)
 
 

@@ -3,6 +3,7 @@
 import importlib
 import sys
 from contextlib import suppress
+from difflib import get_close_matches
 from typing import Any
 
 import typer
@@ -44,6 +45,7 @@ COMMANDS = {
     "collection list": "collection:list_collections",
     "collection delete": "collection:delete",
     "batch run": "batch:run",
+    "batch list": "batch:list_batches",
     "batch status": "batch:status",
 }
 """What is typed -> `module:function` in this package."""
@@ -63,6 +65,22 @@ class LazyGroup(TyperGroup):
             return _group(cmd_name)
         place = COMMANDS.get(self.prefix + cmd_name)
         return _command(cmd_name, place) if place else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is meant; one that there isn't is told with those that may have been."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            ctx.fail(f"No such command {name!r}. {suggestion(self.prefix, name, self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+
+def suggestion(prefix: str, typed: str, known: list[str]) -> str:
+    """What to type in place of a command that there isn't: one spelled like it, one of that name elsewhere, or any."""
+    here = [f"mixpeek {prefix}{name}" for name in get_close_matches(typed, known)]
+    elsewhere = [f"mixpeek {command}" for command in COMMANDS if command.split()[-1] == typed]
+    if meant := here or elsewhere:
+        return f"Did you mean {' or '.join(repr(command) for command in meant)}?"
+    return f"There are: {', '.join(known)}."
 
 
 def _group(name: str) -> LazyGroup:

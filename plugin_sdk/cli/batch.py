@@ -1,5 +1,6 @@
-"""`mixpeek batch run|status`: run the extractors over a bucket's objects."""
+"""`mixpeek batch run|list|status`: run the extractors over a bucket's objects."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -7,10 +8,11 @@ import typer
 from plugin_sdk.cli import options
 from plugin_sdk.cli.batch_watch import follow, report
 from plugin_sdk.cli.client import Api
-from plugin_sdk.cli.output import Format, emit, say
+from plugin_sdk.cli.output import Format, emit, say, table
 from plugin_sdk.cli.remote import open_api
 
 SHOWN_FAILURES = 10
+PAGE = 100
 
 
 def run(
@@ -42,6 +44,23 @@ def run(
         _report(api, batch, task, format)
 
 
+def list_batches(
+    bucket: options.Bucket,
+    namespace: options.Namespace = None,
+    base_url: options.BaseUrl = None,
+    api_key: options.ApiKey = None,
+    format: options.Output = Format.TEXT,
+) -> None:
+    """List a bucket's batches.
+
+    Example: mixpeek batch list --bucket prose
+    """
+    with open_api(base_url, api_key, namespace, needs_namespace=True) as api:
+        found = list(_batches(api, bucket))
+    text = table(found, ("batch_id", "status", "created_at", "error"), "No batches yet.")
+    emit({"batches": found, "total": len(found)}, text, format)
+
+
 def status(
     batch_id: Annotated[str, typer.Argument(help="Batch id.")],
     bucket: options.Bucket,
@@ -58,6 +77,16 @@ def status(
         batch = api.get(f"buckets/{bucket}/batches/{batch_id}")
     text = f"{batch_id}: {batch['status']}"
     emit(batch, f"{text}: {batch['error']}" if batch.get("error") else text, format)
+
+
+def _batches(api: Api, bucket: str) -> Iterator[dict[str, Any]]:
+    cursor = None
+    while True:
+        answer = api.post(f"buckets/{bucket}/batches/list", {"limit": PAGE, "cursor": cursor})
+        yield from answer["results"]
+        cursor = answer["pagination"]["next_cursor"]
+        if cursor is None:
+            return
 
 
 def _report(api: Api, batch: dict[str, Any], task: dict[str, Any], format: Format) -> None:
