@@ -6,8 +6,6 @@ only this service and its workers have; plugin hosts and other users of the mach
 
 import logging
 import os
-import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -16,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import dask
-from distributed import Client, LocalCluster
+from distributed import Client
 from distributed.security import Security
 
+from batch.gpu_workers import local_cluster
 from batch.remote import check_remote, connected
 from core.settings import Settings
 
@@ -31,6 +30,9 @@ LANES: Resources = {SLOT: 1, EXPRESS: 2}
 
 THREADS_PER_WORKER = 4
 """One for the slot, two for the fast lane, and one that starts hosts."""
+
+THREADS_OF_GPU = 2
+"""One for the GPU's slot, and one that starts hosts."""
 
 ASK_EVERY_S = 1.0
 
@@ -142,37 +144,15 @@ def gpus(client: Client) -> int:
     return Cluster(client).capacity().gpus
 
 
-def _local(settings: Settings) -> LocalCluster:
+def _local(settings: Settings) -> Any:
     """Workers for the CPU, and one for each GPU, which has that GPU alone."""
-    cluster = LocalCluster(
-        n_workers=settings.workers,
-        threads_per_worker=THREADS_PER_WORKER,
-        resources=LANES,
-        env={"CUDA_VISIBLE_DEVICES": ""},
-        processes=True,
+    return local_cluster(
+        settings,
+        on_cpu={"nthreads": THREADS_PER_WORKER, "resources": LANES},
+        on_gpu={"nthreads": THREADS_OF_GPU, "resources": {GPU: 1}},
         host="127.0.0.1",
         dashboard_address="127.0.0.1:0",
         security=Security.temporary(),
         memory_limit=0,  # the hosts have limits of their own; a worker holds little
         silence_logs=logging.WARNING,
     )
-    count = gpu_count() if settings.gpus is None else settings.gpus
-    if count:
-        cluster.worker_spec.update({f"gpu-{n}": _on_gpu(cluster.new_spec, n) for n in range(count)})
-        cluster.sync(cluster._correct_state)
-    return cluster
-
-
-def _on_gpu(spec: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """A worker like those of `spec` that owns this GPU: its hosts see no other, before torch is loaded in them."""
-    env = spec["options"].get("env", {}) | {"CUDA_VISIBLE_DEVICES": str(number)}
-    return {"cls": spec["cls"], "options": spec["options"] | {"env": env, "resources": {GPU: 1}, "nthreads": 2}}
-
-
-def gpu_count() -> int:
-    """How many GPUs the NVIDIA driver lists; 0 where there is none."""
-    tool = shutil.which("nvidia-smi")
-    if not tool:
-        return 0
-    listed = subprocess.run([tool, "-L"], capture_output=True, text=True, timeout=30, check=False)
-    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())

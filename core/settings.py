@@ -63,6 +63,15 @@ class Settings(BaseModel):
     gpus: NonNegativeInt | None = None
     """GPUs of this machine that get a worker each, besides; None: all that nvidia-smi lists."""
 
+    gpu_memory_mb: PositiveInt | None = None
+    """Memory of each GPU that plugin hosts share, batch and realtime together; None: nearly all that it has."""
+
+    gpu_host_memory_mb: PositiveInt = 4096
+    """GPU memory of a plugin host whose manifest asks for none in compute_profile's gpu_memory_gb."""
+
+    gpu_wait_s: PositiveFloat = 120.0
+    """Seconds that a plugin host waits for GPU memory that others hold."""
+
     running_batches: PositiveInt = 8
     """Large batches that one organization runs at once, and as many small ones beside them; others wait."""
 
