@@ -6,7 +6,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import Any
 import orjson
 
 from batch.broker import broker_of
+from batch.gpu_memory import GpuBusy, GpuMemory, Lease
+from batch.gpus import Gpu, own, own_name, share_of
 from batch.partitions import Extraction, PluginRef
 from batch.unpacked import plugin_folder
 from core.settings import Settings
@@ -23,10 +25,11 @@ from core.stores import Stores
 from core.stores.blobs import Blobs
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host import HostSettings, NetworkPolicy, PluginHost, Zygote
+from plugin_sdk.host.gpu import VISIBLE
 from plugin_sdk.host.missing import accepted
 from plugin_sdk.host.model_view import downloads
 from plugin_sdk.host.network_rules import tenant_policy
-from plugin_sdk.pipeline import RowCondition
+from plugin_sdk.pipeline import ResourceType, RowCondition
 
 CONTENT = ("text", "image", "video", "audio", "pdf")
 TORCH = re.compile(
@@ -134,21 +137,44 @@ class Hosts:
     def _start(self, extraction: Extraction, plugin: PluginRef) -> Pipeline:
         folder = plugin_folder(self._blobs, plugin.archive, plugin.sha256)
         broker = broker_of(self._stores, extraction.scope, plugin.manifest.plugin_id)
-        zygote = self._forks(torch=imports_torch(folder))
+        gpu = own(self._settings)
+        zygote = self._forks(torch=imports_torch(folder) and gpu is None)  # a host's share is set before torch loads
+        share = share_of(plugin.manifest, gpu, self._settings) if gpu else 0
+        env = gpu.variables(share) if gpu else {}
         network = tenant_policy(
             zygote.settings.network, os.environ, extraction.scope.org_id, extraction.scope.namespace_id
         )
-        host = zygote.start(folder, name=plugin.manifest.plugin_id, broker=broker, network=network)
+        host = zygote.start(folder, name=plugin.manifest.plugin_id, broker=broker, network=network, env=env)
         config = extraction.extractor
         request = ExtractorRequest.of(
             config.feature_extractor_name, config.version, config.params, config.input_mappings
         )
         try:
             flags = content_flags(plugin.manifest.supported_input_types)
-            return Pipeline(host, host.open_pipeline(request, extraction.rows_expected, flags))
+            pipeline = Pipeline(host, host.open_pipeline(request, extraction.rows_expected, flags))
+            if gpu and any(step.resource_type == ResourceType.GPU for step in pipeline.steps):
+                host.when_ended(self._memory_of(gpu, share, plugin.manifest.plugin_id).close)
+            return pipeline
         except BaseException:
             host.close()
             raise
+
+    def _memory_of(self, gpu: Gpu, mb: int, holder: str) -> Lease:
+        """The GPU's memory for one more host; idle ones of this worker make room first.
+
+        Raises:
+            GpuBusy: others hold it.
+        """
+        memory = GpuMemory(gpu)
+        while mb <= gpu.memory_mb:
+            with suppress(GpuBusy):
+                return memory.lease(mb, holder)
+            with self._guard:
+                ended = self._beyond(self._lent + len(self._idle) - 1)
+            if not ended:
+                break
+            ended[0].host.close()
+        return memory.lease(mb, holder, self._settings.gpu_wait_s)
 
 
 def host_key(extraction: Extraction, plugin: PluginRef) -> tuple[str, ...]:
@@ -181,12 +207,12 @@ def content_flags(input_types: Iterable[str]) -> dict[str, bool]:
 
 def host_settings(settings: Settings) -> HostSettings:
     """The operator's limits as the plugin host takes them."""
-    gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
+    gpu = own_name()
     return HostSettings(
         memory_mb=settings.host_memory_mb,
         call_timeout_s=settings.step_timeout_s,
         model_cache=settings.model_cache,
-        env={"CUDA_VISIBLE_DEVICES": gpus} if gpus else {},
+        env={VISIBLE: gpu} if gpu else {},
         allow_missing=allow_missing(settings),
         model_downloads=downloads(os.environ),
         network=NetworkPolicy.from_environment(os.environ),

@@ -1,4 +1,4 @@
-"""Plugin hosts of a serving node: one zygote, from which handlers and query pipelines are started."""
+"""Plugin hosts of a serving node: a zygote, and one a GPU, from which handlers and query pipelines are started."""
 
 import logging
 import os
@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from batch.broker import broker_of
+from batch.gpu_memory import GpuMemory, Lease
+from batch.gpus import Gpu, share_of, visible, wants_gpu
 from batch.hosts import allow_missing
-from batch.unpacked import plugin_folder
 from batch.serving.embedding import text_field
 from batch.serving.replicas import Started
+from batch.unpacked import plugin_folder
 from core.deployments import Deployment
 from core.plugins import Plugin, archive_ref, get_plugin
 from core.settings import Settings
@@ -19,8 +21,10 @@ from core.tenancy import Scope
 from plugin_sdk.errors import InvalidRealtime, PluginRaised
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host import HostSettings, NetworkPolicy, PluginHost, Zygote
+from plugin_sdk.host.gpu import VISIBLE
 from plugin_sdk.host.model_view import downloads
 from plugin_sdk.host.network_rules import tenant_policy
+from plugin_sdk.manifest import Manifest
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +34,7 @@ class PluginHosts:
 
     def __init__(self, stores: Stores, settings: Settings) -> None:
         self._stores, self._settings = stores, settings
-        self._zygote: Zygote | None = None
+        self._zygotes: dict[str, Zygote] = {}
         self._guard = threading.Lock()
 
     def starter(self, deployment: Deployment) -> Callable[[], Started]:
@@ -67,19 +71,48 @@ class PluginHosts:
     def close(self) -> None:
         """End the zygote, and with it every host that is left."""
         with self._guard:
-            if self._zygote is not None:
-                self._zygote.__exit__(None, None, None)
-                self._zygote = None
+            zygotes, self._zygotes = list(self._zygotes.values()), {}
+        for zygote in zygotes:
+            zygote.close()
 
     def _started(self, scope: Scope, plugin: Plugin) -> PluginHost:
         folder = plugin_folder(self._stores.blobs, archive_ref(self._stores, plugin), plugin.sha256)
         broker = broker_of(self._stores, scope, plugin.plugin_id)
+        leased = self._gpu_for(plugin.manifest, plugin.plugin_id)
+        gpu, lease = leased or (None, None)
+        try:
+            zygote = self._zygote_of(gpu)
+            network = tenant_policy(zygote.settings.network, os.environ, scope.org_id, scope.namespace_id)
+            env = gpu.variables(lease.mb) if gpu and lease else None
+            host = zygote.start(folder, name=plugin.plugin_id, broker=broker, network=network, env=env)
+        except BaseException:
+            if lease:
+                lease.close()
+            raise
+        if lease:
+            host.when_ended(lease.close)
+        return host
+
+    def _zygote_of(self, gpu: Gpu | None) -> Zygote:
+        """What hosts of this GPU, or of none, are forked from."""
         with self._guard:
-            if self._zygote is None:
-                self._zygote = Zygote(_limits(self._settings)).__enter__()
-            zygote = self._zygote
-        network = tenant_policy(zygote.settings.network, os.environ, scope.org_id, scope.namespace_id)
-        return zygote.start(folder, name=plugin.plugin_id, broker=broker, network=network)
+            name = gpu.name if gpu else ""
+            if name not in self._zygotes:
+                self._zygotes[name] = Zygote(_limits(self._settings, name)).__enter__()
+            return self._zygotes[name]
+
+    def _gpu_for(self, manifest: Manifest, holder: str) -> tuple[Gpu, Lease] | None:
+        """Memory of the GPU that has most of it free, for a plugin whose manifest wants one; None where there is none.
+
+        Raises:
+            GpuBusy: others hold it, batch workers of this machine among them.
+        """
+        shared = [GpuMemory(gpu) for gpu in visible(self._settings)] if wants_gpu(manifest) else []
+        if not shared:
+            return None
+        most = max(shared, key=GpuMemory.free_mb)
+        mb = share_of(manifest, most.gpu, self._settings)
+        return most.gpu, most.lease(mb, holder, self._settings.gpu_wait_s)
 
 
 def try_once(host: PluginHost, plugin: Plugin) -> None:
@@ -98,11 +131,12 @@ def try_once(host: PluginHost, plugin: Plugin) -> None:
         log.info("trial request refused", extra={"plugin": plugin.plugin_id, "error": str(error)})
 
 
-def _limits(settings: Settings) -> HostSettings:
+def _limits(settings: Settings, gpu: str) -> HostSettings:
     return HostSettings(
         memory_mb=settings.host_memory_mb,
         call_timeout_s=settings.inference_timeout_s,
         model_cache=settings.model_cache,
+        env={VISIBLE: gpu} if gpu else {},
         allow_missing=allow_missing(settings),
         model_downloads=downloads(os.environ),
         network=NetworkPolicy.from_environment(os.environ),
