@@ -147,7 +147,7 @@ class Embedder:
             answer = self._call(scope.org_id, name, payload)
         except (NotFound, ServingUnavailable, InferenceFailed, InferenceTimeout) as error:
             if not isinstance(error, NotFound):
-                log.warning("query not embedded by its deployment", extra={"deployment": name, "error": str(error)})
+                log.warning("query not embedded by its deployment", extra={"deployment": name, "code": error.code})
             return None
         found = vector_in(answer, plugin.manifest, target)
         return found if _is_vector(found) else None

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from batch.serving.answers import error_answer
 from core.http import envelope
 from core.invalid_fields import invalid_fields
+from core.request_log import route_of
 from plugin_sdk.errors import PlatformError
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ def answer_errors(app: FastAPI) -> None:
     async def known(request: Request, error: PlatformError) -> Response:
         status, body, headers = error_answer(error)
         if status >= 500:
-            log.error("request failed", extra={"path": request.url.path, "code": error.code}, exc_info=error)
+            log.error("request failed", extra={"route": route_of(request.scope), "code": error.code}, exc_info=error)
         return Response(body, status, headers, "application/json")
 
     @app.exception_handler(RequestValidationError)
@@ -50,5 +51,5 @@ def answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> Json:
-        log.error("request failed", extra={"path": request.url.path}, exc_info=error)
+        log.error("request failed", extra={"route": route_of(request.scope)}, exc_info=error)
         return Json(envelope(500, "Something went wrong on our side."), 500)

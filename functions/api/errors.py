@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from core.errors import InvalidRequest
 from core.http import answer_to, envelope
 from core.invalid_fields import invalid_fields
+from core.request_log import route_of
 from functions.api.deps import Answer
 from plugin_sdk.errors import PlatformError
 
@@ -22,7 +23,7 @@ def answer_errors(app: FastAPI) -> None:
     async def known(request: Request, error: PlatformError) -> Answer:
         status, body, headers = answer_to(error)
         if status >= 500:
-            log.error("request failed", extra={"path": request.url.path, "code": error.code}, exc_info=error)
+            log.error("request failed", extra={"route": route_of(request.scope), "code": error.code}, exc_info=error)
         return Answer(body, status, headers)
 
     @app.exception_handler(RequestValidationError)
@@ -46,5 +47,5 @@ def answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> Answer:
-        log.error("request failed", extra={"path": request.url.path}, exc_info=error)
+        log.error("request failed", extra={"route": route_of(request.scope)}, exc_info=error)
         return Answer(envelope(500, "Something went wrong on our side."), 500)
