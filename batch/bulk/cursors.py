@@ -18,6 +18,9 @@ from core.stores.blobs import Blobs
 
 BATCH_ROWS = 8_192
 BUFFER_BYTES = 4 * 1024 * 1024
+AHEAD_BYTES = 32 * 1024 * 1024
+"""A row group's columns are fetched by one request up to this size, a larger one's piece by piece."""
+
 OPEN_CURSORS = 4
 KNOWN_FOOTERS = 256
 
@@ -76,18 +79,30 @@ class Cursors:
 
     def _opened(self, piece: Piece, columns: Sequence[str]) -> _Cursor:
         file = RangeFile(self._blobs, piece.url, piece.etag, piece.size_bytes)
-        place = (piece.url, piece.etag)
         try:
+            footer = self._footer(piece, file)
+            group = footer.row_group(piece.row_group)
             opened = pq.ParquetFile(
                 pa.PythonFile(file, mode="r"),
-                metadata=self._footers.get(place),
+                metadata=footer,
                 buffer_size=BUFFER_BYTES,
-                pre_buffer=False,
+                pre_buffer=_stored_bytes(group, columns) <= AHEAD_BYTES,
             )
         except (OSError, pa.ArrowException) as error:
             raise (file.trouble or error) from error
-        self._footers[place] = opened.metadata
-        while len(self._footers) > KNOWN_FOOTERS:
-            self._footers.popitem(last=False)
         batches = opened.iter_batches(BATCH_ROWS, [piece.row_group], list(columns), use_threads=False)
-        return _Cursor(file, batches, opened.metadata.row_group(piece.row_group).num_rows)
+        return _Cursor(file, batches, group.num_rows)
+
+    def _footer(self, piece: Piece, file: RangeFile) -> pq.FileMetaData:
+        place = (piece.url, piece.etag)
+        if place not in self._footers:
+            self._footers[place] = pq.read_metadata(pa.PythonFile(file, mode="r"))
+            while len(self._footers) > KNOWN_FOOTERS:
+                self._footers.popitem(last=False)
+        return self._footers[place]
+
+
+def _stored_bytes(group: pq.RowGroupMetaData, columns: Sequence[str]) -> int:
+    """Bytes of these columns in the file."""
+    parts = (group.column(i) for i in range(group.num_columns))
+    return sum(p.total_compressed_size for p in parts if p.path_in_schema.partition(".")[0] in columns)

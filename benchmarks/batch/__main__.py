@@ -66,11 +66,17 @@ def measure(
         for peer in peers:
             process = stack.enter_context(PeerProcess(peer, workload, source, folder / peer))
             contestants[peer] = process.run
+        meters = {"bare": bare.cpu_s, "ours": platform.cpu_s}
         taken: dict[str, list[float]] = {name: [] for name in contestants}
+        used: dict[str, list[float]] = {name: [] for name in meters}
         for _ in range(rounds):
             for name, run in contestants.items():
+                before = meters[name]() if name in meters else 0.0
                 taken[name].append(run())
-    return {name: median(seconds) for name, seconds in taken.items()}, ours.where()
+                if name in meters:
+                    used[name].append(meters[name]() - before)
+    cpu = ", ".join(f"{name} {median(seconds):.2f} s" for name, seconds in used.items())
+    return {name: median(seconds) for name, seconds in taken.items()}, f"processor time: {cpu}; {ours.where()}"
 
 
 def inputs(workload: Workload, platform: Platform, folder: Path) -> Path:

@@ -1,7 +1,10 @@
 """What is changed in MiniStack's own process: each change, and what it does without."""
 
+import mmap
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from infra.emulator.queries import with_short_cut
@@ -21,6 +24,7 @@ def repair() -> None:
     poll_queues_often()
     keep_data_on_stack_update()
     answer_plain_queries_quickly()
+    read_ranges_of_files()
     save_quickly_at_the_end()
 
 
@@ -84,6 +88,35 @@ def answer_plain_queries_quickly() -> None:
     from ministack.services import dynamodb
 
     dynamodb._query = with_short_cut(dynamodb._query, dynamodb._tables, dynamodb.json_response)
+
+
+def read_ranges_of_files() -> None:
+    """It reads a stored file whole for every range of it that is asked for: 20 ms for a range of 50 MB."""
+    from ministack.services import s3
+
+    s3._get_object = mapping(s3._get_object, s3)
+
+
+def mapping(get_object: Callable[..., Any], s3: Any) -> Callable[..., Any]:
+    """`get_object`, which sees the file as memory for as long as it answers a request for a range."""
+    read_body, asked = s3._read_body, threading.local()
+
+    def read(bucket: str, key: str, obj: dict[str, Any]) -> Any:
+        path = s3._object_disk_path(bucket, key) if getattr(asked, "range", False) else None
+        if path is None or obj.get("body") is not None or not obj.get("size"):
+            return read_body(bucket, key, obj)
+        with Path(path).open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def get(bucket: str, key: str, headers: dict[str, str], query_params: Any = None) -> Any:
+        asked.range = bool(headers.get("range"))
+        try:
+            return get_object(bucket, key, headers, query_params)
+        finally:
+            asked.range = False
+
+    s3._read_body = read
+    return get
 
 
 def save_quickly_at_the_end() -> None:

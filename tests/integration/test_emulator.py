@@ -9,6 +9,7 @@ import pytest
 
 from core.settings import Settings
 from core.stores import Stores
+from core.stores.aws import client
 from core.stores.blobs import BlobRef
 from core.stores.records import Entry
 from infra.emulator import Emulator, provision
@@ -91,3 +92,15 @@ def test_states_are_saved_under_the_names_that_ministack_reads():
 def test_taken_port_is_told_by_the_system_error(emulator: Emulator, tmp_path: Path):
     with pytest.raises(OSError, match="Address already in use"):
         Emulator(tmp_path, port=emulator.port).start()
+
+
+@pytest.mark.parametrize(
+    "asked", ["bytes=0-9", "bytes=1000000-1999999", "bytes=2999990-", "bytes=-7", "bytes=0-99999999"]
+)
+def test_ranges_of_stored_files_are_what_was_written(stores: Stores, asked: str):
+    data = bytes(range(256)) * 11_719
+    ref = BlobRef(stores.settings.object_bucket, "ranges.bin")
+    stores.blobs.put(ref, data)
+    found = client("s3", stores.settings).get_object(Bucket=ref.bucket, Key=ref.key, Range=asked)["Body"].read()
+    first, _, last = asked.removeprefix("bytes=").partition("-")
+    assert found == (data[-int(last) :] if not first else data[int(first) : int(last) + 1 if last else None])
