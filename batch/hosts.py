@@ -214,6 +214,7 @@ def host_settings(settings: Settings) -> HostSettings:
         model_cache=settings.model_cache,
         env={VISIBLE: gpu} if gpu else {},
         allow_missing=allow_missing(settings),
+        cgroup=settings.host_cgroup,
         model_downloads=downloads(os.environ),
         network=NetworkPolicy.from_environment(os.environ),
     )

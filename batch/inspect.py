@@ -24,6 +24,7 @@ class HostInspector:
             call_timeout_s=TIMEOUT_S,
             scratch_mb=SCRATCH_MB,
             allow_missing=allow_missing(settings),
+            cgroup=settings.host_cgroup,
         )
         self._zygote = Zygote(limits)
 

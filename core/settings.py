@@ -96,6 +96,9 @@ class Settings(BaseModel):
     host_allow_missing: str = ""
     """Walls around plugin hosts that the kernel may lack, comma-separated: namespaces, landlock, seccomp, uid."""
 
+    host_cgroup: str = ""
+    """A cgroup v2 folder in which each plugin host gets a group with a memory limit; empty: the worker's own, if it can."""
+
     max_namespaces: PositiveInt = 1_000
     """Namespaces of one organization."""
 

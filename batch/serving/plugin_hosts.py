@@ -138,6 +138,7 @@ def _limits(settings: Settings, gpu: str) -> HostSettings:
         model_cache=settings.model_cache,
         env={VISIBLE: gpu} if gpu else {},
         allow_missing=allow_missing(settings),
+        cgroup=settings.host_cgroup,
         model_downloads=downloads(os.environ),
         network=NetworkPolicy.from_environment(os.environ),
     )

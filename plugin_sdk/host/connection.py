@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
+from plugin_sdk.host.cgroups import Group
 from plugin_sdk.host.masking import Masks
 from plugin_sdk.host.protocol import Frame, FrameReader, from_host
 from plugin_sdk.host.transport import CHUNK, receive_some, rights
@@ -102,11 +103,21 @@ class Connection:
         self._takes_descriptor = False
         self._closing = threading.Lock()
         self._closed = False
+        self._group: Group | None = None
 
     @property
     def handle(self) -> int | None:
         """Readable once the process has ended, where the system has such."""
         return self._handle
+
+    def admitted(self, group: Group) -> None:
+        """The process lies in a control group, which goes with it."""
+        self._group = group
+
+    @property
+    def ran_out(self) -> bool:
+        """Whether the kernel has ended the process for its group's memory."""
+        return self._group is not None and self._group.ran_out()
 
     def expect_descriptor(self) -> None:
         """Take one descriptor with what comes next."""
@@ -186,6 +197,8 @@ class Connection:
             for fd in (self._log, self._handle, self._descriptor):
                 if fd is not None:
                     os.close(fd)
+            if self._group is not None:
+                self._group.close()
 
     def _log_turn(self) -> float:
         """Listen to the log, or not while it has had its share; seconds until that changes."""

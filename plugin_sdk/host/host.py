@@ -397,7 +397,8 @@ class PluginHost:
         self._connection.drain_log()
         flight.end()
         code, peak_kib = self._keeper.exit_of(self._connection.number) if over else (None, 0)
-        reason = self._killed_for or reason or verdict(code, peak_kib, self._settings.memory_mb)
+        ran_out = self._connection.ran_out
+        reason = self._killed_for or reason or verdict(code, peak_kib, self._settings.memory_mb, ran_out=ran_out)
         self._ended = failure_of(reason, self.name, self._settings, flight, self.log)
         if self._proxy is not None:
             self._proxy.close()

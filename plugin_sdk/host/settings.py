@@ -24,6 +24,8 @@ class HostSettings:
         allow_missing: walls of `plugin_sdk.host.missing.WALLS` that the kernel may lack; hosts then run without them.
         model_downloads: models that are not in the cache may be downloaded, through the proxy, into a host's scratch.
         network: what hosts may reach through their worker's proxy; None is nothing.
+        cgroup: a folder of cgroup v2 in which each host gets a group with a memory limit; empty is the worker's own
+            group, if that may be divided, else none.
     """
 
     memory_mb: int = 4096
@@ -38,3 +40,4 @@ class HostSettings:
     allow_missing: frozenset[str] = frozenset()
     model_downloads: bool = False
     network: NetworkPolicy | None = None
+    cgroup: str = ""

@@ -12,8 +12,10 @@ NEAR_LIMIT = 0.8
 CRASHES = {signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGKILL, signal.SIGTRAP}
 
 
-def verdict(code: int | None, peak_kib: int, memory_mb: int) -> str:
-    """The reason behind an exit code; a crash near the memory limit is the limit's doing."""
+def verdict(code: int | None, peak_kib: int, memory_mb: int, *, ran_out: bool = False) -> str:
+    """The reason behind an exit code; a crash near the memory limit is the limit's doing, `ran_out` the kernel's word."""
+    if ran_out:
+        return KILLED_FOR_MEMORY
     if code is None:
         return "died: its zygote ended"
     near = peak_kib >= NEAR_LIMIT * memory_mb * 1024

@@ -20,6 +20,7 @@ from plugin_sdk.errors import HostFailed
 from plugin_sdk.host import board as boards
 from plugin_sdk.host import gpu
 from plugin_sdk.host.broker import Broker
+from plugin_sdk.host.cgroups import Groups, groups
 from plugin_sdk.host.connection import Connection
 from plugin_sdk.host.host import PluginHost
 from plugin_sdk.host.missing import LANDLOCK, NAMESPACES, check_accepted
@@ -58,6 +59,7 @@ class Zygote:
         self._lock = threading.RLock()
         self._hosts: set[PluginHost] = set()
         self._scratch = ""
+        self._groups: Groups | None = None
         self.programs = find_programs() if sys.platform == "linux" else {}
         """What hosts may borrow: name -> path."""
         self.missing: tuple[str, ...] = ()
@@ -167,6 +169,7 @@ class Zygote:
 
     def _start(self) -> None:
         """Start it with every wall; where walls are missing and that is accepted, once more without those."""
+        self._groups = groups(self.settings.cgroup)
         missing = self._launch(())
         if missing:
             self._stop()
@@ -258,7 +261,8 @@ class Zygote:
                 number = answer.decoded()
                 handle = channel.take_fd() if hasattr(os, "pidfd_open") else None
                 pid = number if handle is None else pid_of(handle)
-                return Connection(ours, read_log, pid, number, handle, self.settings.max_reply_mb << 20)
+                connection = Connection(ours, read_log, pid, number, handle, self.settings.max_reply_mb << 20)
+            return self._grouped(connection)
         except (ConnectionLost, ProtocolError) as error:
             with self._lock:
                 self._stop()
@@ -269,6 +273,18 @@ class Zygote:
             ) from error
         finally:
             os.close(write_log)
+
+    def _grouped(self, connection: Connection) -> Connection:
+        """Put a new process, which waits to be told what it is for, into its control group, where there are any."""
+        if self._groups is not None:
+            try:
+                group = self._groups.admit(connection.pid, self.settings.memory_mb + self.settings.scratch_mb)
+            except HostFailed:
+                connection.kill()
+                connection.close()
+                raise
+            connection.admitted(group)
+        return connection
 
     def _site(self, without: tuple[str, ...]) -> Site:
         cache = self.settings.model_cache
