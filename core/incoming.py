@@ -1,10 +1,11 @@
 """What every request must be before a route sees it: headers that agree, plain JSON of bounded depth, no NUL."""
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import parse_qsl, unquote_plus
 
 import orjson
 
@@ -44,8 +45,8 @@ def check_headers(headers: Iterable[tuple[bytes, bytes]], max_bytes: int) -> Non
         raise TooLarge(f"The body has {int(length)} bytes, and {max_bytes} are read.", "Send it in parts.")
 
 
-def check_query(query: bytes) -> None:
-    """Refuse NUL in a query parameter.
+def check_query(query: bytes, known: frozenset[str]) -> None:
+    """Refuse NUL in a query parameter, one that is not `known`, and one that comes twice and differs.
 
     Raises:
         InvalidRequest: names the parameter.
@@ -56,10 +57,20 @@ def check_query(query: bytes) -> None:
             if b"%00" in value or b"\0" in value or b"%00" in name:
                 shown = unquote_plus(name.decode("latin-1")).replace("\0", "")
                 raise InvalidRequest(f"{shown}: it holds a NUL character.", "Leave it out.", f"query.{shown}")
+    seen: dict[str, str] = {}
+    for parameter, given in parse_qsl(query.decode("latin-1"), keep_blank_values=True) if query else ():
+        shown = parameter[:100]
+        if parameter not in known:
+            named = ", ".join(sorted(known)) or "none"
+            raise InvalidRequest(
+                f"{shown}: there is no such query parameter.", f"Known here are: {named}.", f"query.{shown}"
+            )
+        if seen.setdefault(parameter, given) != given:
+            raise InvalidRequest(f"{shown}: it comes twice, with different values.", "Send one.", f"query.{shown}")
 
 
 def parse_json(body: bytes) -> Any:
-    """The JSON that a body holds: no NaN, no lone surrogates, no NUL, no more than `MAX_DEPTH` levels.
+    """The JSON that a body holds: no NaN, no lone surrogates, no NUL, no name twice, at most `MAX_DEPTH` levels.
 
     Raises:
         InvalidRequest: it holds something else; names the field where there is one.
@@ -69,6 +80,8 @@ def parse_json(body: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         if "surrogate" in error.msg and len(body) < _SEARCHED_BYTES:
             _refuse_surrogates(body)
+        if "number" in error.msg and len(body) < _SEARCHED_BYTES:
+            _refuse_numbers(body)
         raise InvalidRequest(
             f"The body is not JSON: {error.msg} (at position {error.pos}).", "Send valid JSON.", "body"
         ) from error
@@ -76,6 +89,8 @@ def parse_json(body: bytes) -> Any:
         raise InvalidRequest(
             f"{_deepest(parsed)}: it is nested deeper than {MAX_DEPTH} levels.", "Send flatter data.", _deepest(parsed)
         )
+    if body.count(b":") > 1:
+        json.loads(body, object_pairs_hook=_once_each)
     if _ESCAPED_NUL.search(body):
         for path in _holding(parsed, "", _NUL):
             raise InvalidRequest(f"{path}: it holds a NUL character.", "Leave it out.", path)
@@ -108,6 +123,29 @@ def _refuse_surrogates(body: bytes) -> None:
         return
     for path in _holding(lenient, "", _SURROGATE):
         raise InvalidRequest(f"{path}: it holds half of a surrogate pair.", "Send valid Unicode.", path)
+
+
+def _refuse_numbers(body: bytes) -> None:
+    """Name the field whose number is none, or too large for a computer's own."""
+    try:
+        lenient = json.loads(body, parse_int=_marked, parse_float=_marked, parse_constant=lambda _: "\0")
+    except (ValueError, RecursionError):
+        return
+    for path in _holding(lenient, "", _NUL):
+        raise InvalidRequest(f"{path}: the number is too large.", "Send one of 64 bits.", path)
+
+
+def _marked(number: str) -> str:
+    return "" if math.isfinite(float(number)) else "\0"
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)[:100]
+        raise InvalidRequest(f"{twice}: the field comes twice in one object.", "Send it once.", twice)
+    return found
 
 
 def _holding(value: Any, path: str, unwanted: re.Pattern[str]) -> Iterator[str]:

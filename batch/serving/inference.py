@@ -13,7 +13,7 @@ from batch.serving.endpoints import Endpoints, NotRunning, why_not_running
 from core import access
 from core.errors import InferenceTimeout, InvalidRequest, NotFound, TooLarge
 from core.http import envelope
-from core.incoming import check_headers, parse_json
+from core.incoming import check_headers, check_query, parse_json
 from core.operations import allow, operation_of
 from core.stores import Stores
 from core.tenancy import Principal
@@ -86,6 +86,7 @@ class Inference:
                 refused = envelope(405, f"{scope['method']} is not possible here. Send a POST.")
                 return 405, orjson.dumps(refused), {"Allow": "POST"}
             check_headers(scope["headers"], MAX_BODY_BYTES)
+            check_query(scope.get("query_string", b""), frozenset())
             principal = await self._principal(scope)
             payload = parsed(await body_of(receive))
             name = scope["path"][len(PREFIX) :].rstrip("/")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.params import Form
 from fastapi.routing import APIRoute
 
@@ -30,12 +31,13 @@ class CheckedRoute(APIRoute):
     def get_route_handler(self) -> Answering:
         answer = super().get_route_handler()
         once, secret = self.answers_once(), "api-keys" in self.tags
+        known = _query_of(self.dependant)
         takes_form = self.body_field is not None and isinstance(self.body_field.field_info, Form)
 
         async def answer_checked(request: Request) -> Response:
             checked = CheckedRequest(request.scope, request.receive, takes_form=takes_form)
             check_headers(request.scope["headers"], checked.max_bytes)
-            check_query(request.scope["query_string"])
+            check_query(request.scope["query_string"], known)
             key = request.headers.get(idempotency.HEADER) if once else None
             if key is not None:
                 return await answer_once(checked, key, answer, secret=secret)
@@ -44,6 +46,12 @@ class CheckedRoute(APIRoute):
             return await answer(checked)
 
         return answer_checked
+
+
+def _query_of(dependant: Dependant) -> frozenset[str]:
+    """The query parameters of a route, and of what it depends on."""
+    own = frozenset(field.alias for field in dependant.query_params)
+    return own.union(*(_query_of(inner) for inner in dependant.dependencies))
 
 
 async def answer_once(request: CheckedRequest, key: str, answer: Answering, *, secret: bool) -> Response:

@@ -289,3 +289,75 @@ def test_answers_to_bad_input_are_in_the_contract(place: Place, document: Json) 
         answer = send(place, method, path, b"{")
         if template_of(method, place.filled(path)):
             assert_answers(method, place.filled(path), answer.status_code, answer.json())
+
+
+@pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize("content", [b'{"a": Infinity}', b'{"a": -Infinity}', b'{"a": 1e400}', b'{"a":1}' + b"\x00"])
+def test_number_that_json_does_not_have_is_refused(place: Place, document: Json, content: bytes) -> None:
+    problems = [
+        refused(send(place, method, path, content), f"{method} {path}") for method, path, _ in with_json(document)
+    ]
+
+    assert not list(filter(None, problems))
+
+
+@pytest.mark.usefixtures("untouched")
+def test_number_beyond_64_bits_is_refused_by_its_field(place: Place, document: Json) -> None:
+    problems = []
+    for method, path, schema in with_json(document):
+        for name, declared in schema.get("properties", {}).items():
+            if resolved(document, declared).get("type") == "integer":
+                answer = send(place, method, path, json.dumps({name: 10**400}).encode())
+                problems.append(refused(answer, f"{method} {path} {name}", naming=name))
+
+    assert not list(filter(None, problems))
+
+
+@pytest.mark.usefixtures("untouched")
+def test_field_that_comes_twice_is_refused_by_its_name(place: Place, document: Json) -> None:
+    problems = [
+        refused(send(place, method, path, b'{"twice": 1, "twice": 2}'), f"{method} {path}", naming="twice")
+        for method, path, _ in with_json(document)
+    ]
+
+    assert not list(filter(None, problems))
+
+
+@pytest.mark.usefixtures("untouched")
+def test_query_parameter_that_comes_twice_or_is_unknown_is_refused_by_its_name(place: Place, document: Json) -> None:
+    problems = []
+    for method, path, operation in operations(document):
+        content = b"{}" if body_of(operation) else None
+        known = [p["name"] for p in operation.get("parameters", []) if p["in"] == "query"]
+        queries = [(name, f"{name}=1&{name}=2") for name in known] + [("no_such", "no_such=1")]
+        for name, query in queries:
+            if method == "GET" or content or name == "no_such":
+                answer = send(place, method, f"{place.filled(path)}?{query}", content)
+                problems.append(refused(answer, f"{method} {path} {query}", naming=name))
+
+    assert not list(filter(None, problems))
+
+
+@pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data", "nonsense", ""])
+def test_content_of_another_type_is_refused(place: Place, document: Json, kind: str) -> None:
+    problems = [
+        refused(send(place, method, path, b"<a/>", **{"Content-Type": kind}), f"{method} {path}", (400, 415, 422))
+        for method, path, _ in with_json(document)
+    ]
+
+    assert not list(filter(None, problems))
+
+
+@pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize("trick", ["%00", "%2e%2e", "a%2Fb", "%ED%A0%80", "x" * 3000])
+def test_no_id_in_a_path_is_read_as_another(place: Place, document: Json, trick: str) -> None:
+    """Whichever part of the path it is, whatever the method."""
+    problems = []
+    for method, path, operation in operations(document):
+        for part in {part for part in path.split("/") if part.startswith("{")}:
+            target = place.filled(path.replace(part, trick, 1))
+            answer = send(place, method, target, b"{}" if body_of(operation) else None)
+            problems.append(refused(answer, f"{method} {path} {part}={trick[:20]}", (400, 404, 405, 409, 422)))
+
+    assert not list(filter(None, problems))
