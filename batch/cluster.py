@@ -49,7 +49,6 @@ CONFIG = {
     "distributed.comm.timeouts.connect": "15s",
     "distributed.comm.timeouts.tcp": "15s",  # a machine that is cut off is given up after this; its tasks move
     "distributed.scheduler.worker-ttl": "60s",
-    "distributed.adaptive.target-duration": "500ms",  # two short partitions a slot are in flight: that is a full slot
     "distributed.admin.tick.limit": "10s",
     "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": 1,
 }

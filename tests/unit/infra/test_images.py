@@ -111,6 +111,13 @@ def test_worker_offers_what_partitions_ask_for(started):
     assert said.endswith("--host 10.0.0.7")
 
 
+def test_scheduler_tells_how_many_workers_it_wants(started):
+    said = started("scheduler", "--no-dashboard").stdout
+
+    assert said == "dask scheduler --port 8786 --preload batch.scaling --no-dashboard\n"
+    assert importlib.util.find_spec("batch.scaling")
+
+
 def test_worker_of_more_slots_has_a_thread_for_each(started):
     said = started("worker", OPENPEEK_DASK_ADDRESS=ADDRESS, SLOTS="6", DASK_WORKER_NAME="w-1").stdout
 
