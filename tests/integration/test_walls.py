@@ -864,6 +864,46 @@ def test_numbers_tables_and_files_work(attempt):
     }
 
 
+def test_pools_of_threads_work(attempt):
+    found = attempt("""
+        import multiprocessing.dummy, queue, threading
+        import numpy as np
+        with multiprocessing.dummy.Pool(4) as pool:
+            squares = sum(pool.map(lambda x: x * x, range(50)))
+        done = queue.Queue()
+        def norm(i):
+            done.put(float(np.linalg.norm(np.ones((200, 200)) @ np.ones(200))))
+        workers = [threading.Thread(target=norm, args=(i,)) for i in range(4)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        found = [squares, sum(done.get() > 0 for _ in workers)]
+    """)
+
+    assert found == [40425, 4]
+
+
+def test_images_are_read_and_written(attempt):
+    pytest.importorskip("PIL", reason="Pillow is not installed")
+    found = attempt("""
+        import io
+        import numpy as np
+        from PIL import Image, ImageDraw
+        image = Image.new("RGB", (64, 48), "white")
+        ImageDraw.Draw(image).rectangle((8, 8, 40, 40), fill="red")
+        found = []
+        for kind in ("PNG", "JPEG", "WEBP"):
+            buffer = io.BytesIO()
+            image.save(buffer, format=kind)
+            image.save(f"image.{kind.lower()}")
+            assert np.asarray(Image.open(buffer)).shape == (48, 64, 3)
+            found.append(Image.open(f"image.{kind.lower()}").convert("RGB").resize((16, 12)).size)
+    """)
+
+    assert found == [[16, 12]] * 3
+
+
 def test_asyncio_works(attempt):
     found = attempt("""
         import asyncio
