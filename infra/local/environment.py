@@ -16,6 +16,7 @@ PASSED_ON = (
     "TZ",
     "TMPDIR",
     "CUDA_VISIBLE_DEVICES",
+    "HF_ENDPOINT",
     "LD_LIBRARY_PATH",
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",

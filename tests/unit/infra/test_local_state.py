@@ -78,8 +78,11 @@ def test_state_is_read_as_it_was_written(tmp_path):
 
 def test_services_see_settings_and_no_credentials():
     given = {"PATH": "/bin", "AWS_SECRET_ACCESS_KEY": "s", "HTTPS_PROXY": "http://p", "OPENPEEK_WORKERS": "3"}
+    given |= {"MIXPEEK_NETWORK_RULES": "r", "HF_ENDPOINT": "http://hub"}
 
-    assert base_environment(given) == {"PATH": "/bin", "OPENPEEK_WORKERS": "3"}
+    assert base_environment(given) == {
+        k: v for k, v in given.items() if k not in ("AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY")
+    }
     assert service_environment(Settings(table_name="t"), given)["OPENPEEK_TABLE_NAME"] == "t"
 
 
