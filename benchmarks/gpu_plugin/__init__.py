@@ -1,0 +1,1 @@
+"""The plugin of `benchmarks.gpu`: decode on the CPU, encode on the GPU."""
