@@ -170,11 +170,11 @@ def test_worker_cut_off_and_healed_costs_nothing(cluster: Cluster, client: Clien
 
 
 def test_rolling_restart_of_all_workers_under_load(cluster: Cluster, client: Client) -> None:
-    load = [cluster.begun(sleep_s=1.0)]
+    load = [cluster.begun(sleep_s=0.6)]
 
     for name in SLOTS:
         if not cluster.undone(load[-1][1]):
-            load.append(cluster.begun(sleep_s=1.0))
+            load.append(cluster.begun(sleep_s=0.6))
         known = set(client.scheduler_info(n_workers=-1)["workers"])
         cluster.kept[name].signal(signal.SIGTERM)
         eventually(lambda known=known: set(client.scheduler_info(n_workers=-1)["workers"]) - known, cluster.logs)
