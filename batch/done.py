@@ -94,11 +94,20 @@ class Done:
         """Whether the object in this version is done."""
         return self.objects([object_id], [version])[0]
 
-    def objects(self, object_ids: Sequence[str], versions: Sequence[str | None]) -> list[bool]:
-        """The same for many at once."""
+    @property
+    def has_objects(self) -> bool:
+        """Whether something is done that has an id of its own, and no row number."""
+        return bool(self._objects.size)
+
+    def known(self, object_ids: Any, versions: Any) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+        """Which of these objects are done in these versions, none of which is null."""
         if not self._objects.size:
-            return [False] * len(object_ids)
-        known = among(paired(hashes(object_ids), hashes(versions)), self._objects)
+            return np.zeros(len(object_ids), dtype=np.bool_)
+        return among(paired(hashes(object_ids), hashes(versions)), self._objects)
+
+    def objects(self, object_ids: Sequence[str], versions: Sequence[str | None]) -> list[bool]:
+        """The same for many at once, counted in `skipped`."""
+        known = self.known(object_ids, versions)
         found: list[bool] = (known & np.asarray([v is not None for v in versions], dtype=np.bool_)).tolist()
         self.skipped += sum(found)
         return found

@@ -4,12 +4,12 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from batch.bulk.importing import finish_import
 from batch.done import Done, written_since
 from batch.line import SMALL_OBJECTS, Job, Kind
-from batch.partitions import Extraction, PluginRef
+from batch.partitions import Extraction, Leaves, PluginRef
 from batch.patience import patient
 from batch.plan import plan
 from batch.report import Report
@@ -183,7 +183,9 @@ class Work:
         sink = Sink(self.stores.records, scope, collection.collection_id, table)
         sizing = Sizing(objects, self.engine.cluster.capacity().slots, self.stores.settings.partition_rows)
         ids = (object_ids if retried is None else retried_ids)(self.stores, scope, batch.batch_id)
-        done = self._done(table, extraction, batch, report, retried is not None)
+        leaves = self._leaves(table, batch, report, retried is not None)
+        done = patient(Done.of)(table, extraction, batch_id=leaves.batch_id, since=leaves.since)
+        extraction = replace(extraction, leaves=leaves if done.has_objects else None)
         runner = Runner(self.engine, check, sizing, priority=priority_of(batch))
         try:
             with closing(plan(self.stores, extraction, ids, table.schema, lambda: sizing.rows, done)) as partitions:
@@ -192,14 +194,12 @@ class Work:
             report.skip(done.skipped)
             self.tender.ask(scope, collection.collection_id)
 
-    def _done(self, table: DocumentTable, extraction: Extraction, batch: Batch, report: Report, retry: bool) -> Done:
+    def _leaves(self, table: DocumentTable, batch: Batch, report: Report, retry: bool) -> Leaves:
         """What is left out: all that is up to date, or for a full batch what an earlier attempt at it wrote."""
         since = batch.submitted_at
         if since and not retry:
             report.resume(patient(written_since)(table, batch.batch_id, since))
-        if batch.full and since and not retry:
-            return patient(Done.of)(table, extraction, batch_id=batch.batch_id, since=since)
-        return patient(Done.of)(table, extraction)
+        return Leaves(batch.batch_id, since) if batch.full and since and not retry else Leaves()
 
     def _extraction(self, scope: Scope, batch: Batch, collection: Collection, objects: int) -> Extraction:
         config = collection.feature_extractor

@@ -4,6 +4,7 @@ All of it travels between processes, so everything here is small, frozen and pic
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -29,6 +30,14 @@ class PluginRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Leaves:
+    """Which finished rows a batch leaves out: all, or what it wrote itself since a moment."""
+
+    batch_id: str | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Extraction:
     """One collection of one batch: what every task of it needs. `plugin` None keeps the rows as they are.
 
@@ -48,6 +57,8 @@ class Extraction:
     """Which objects and rows the collection takes of its buckets (the API's form)."""
     filters: dict[str, Any] | None = None
     """Which rows of imports are wanted (the API's form); stored objects were chosen when the batch was made."""
+    leaves: Leaves | None = None
+    """What workers leave out of imported rows with ids of their own, which the driver does not know; None: nothing."""
 
     @property
     def extractor_id(self) -> str:
@@ -113,6 +124,9 @@ class Outcome:
 
     index: int
     rows: int = 0
+    skipped: int = 0
+    """Objects whose rows the worker left out, since they are done."""
+
     fragments: list[dict[str, Any]] = field(default_factory=list)
     replaced: Replaced = field(default_factory=Replaced)
     incomplete: Blobs = field(default_factory=Blobs)

@@ -56,7 +56,8 @@ class Counts:
 
     def add(self, outcome: Outcome) -> None:
         """Count a finished partition."""
-        self.rows_done += outcome.rows
+        self.rows_done += outcome.rows + outcome.skipped
+        self.skipped += outcome.skipped
         self.written += outcome.written
         self.failed += len(outcome.failures)
         self.dropped += outcome.dropped

@@ -138,7 +138,8 @@ class Runner:
             report.tick()
             for partition, outcome in arrived:
                 self._window.give(share)
-                self._sizing.learn(outcome.rows, outcome.seconds.get("total", 0.0))
+                size_bytes = max(outcome.bytes_in, outcome.bytes_out)
+                self._sizing.learn(partition.rows, outcome.seconds.get("total", 0.0), size_bytes)
                 sink.add(outcome)
                 report.add(extraction.collection_id, outcome)
                 log.debug("partition done", extra={"partition": partition.index})

@@ -22,6 +22,7 @@ from distributed import WorkerPlugin, get_worker
 
 from batch.assets import scoped_fetch
 from batch.documents import Checked, to_documents
+from batch.finished import FinishedRows
 from batch.hosts import Hosts, Pipeline
 from batch.inputs import Inputs, prepare_inputs
 from batch.partitions import Extraction, Failure, Outcome, Partition, PluginRef
@@ -86,6 +87,7 @@ class Worker:
         self.vectors: Vectors = Vectors.at(settings)
         self.reader = Reader(self.blobs)
         self.hosts = Hosts(settings, self.blobs)
+        self._finished = FinishedRows()
         self._aborted: deque[str] = deque(maxlen=ABORTED_RUNS)
         self._running: dict[PluginHost, str] = {}
         self._guard = threading.Lock()
@@ -140,7 +142,8 @@ class Worker:
     def _begin(self, extraction: Extraction, partition: Partition, table: DocumentTable) -> Carried:
         started = time.perf_counter()
         planned = patient(self.reader.table)(extraction, partition, table.schema)
-        outcome = Outcome(partition.index, rows=planned.num_rows, bytes_in=planned.nbytes)
+        planned, skipped = self._finished.without(extraction, partition, planned, table)
+        outcome = Outcome(partition.index, rows=planned.num_rows, skipped=skipped, bytes_in=planned.nbytes)
         fetch = patient(scoped_fetch(self.blobs, extraction.settings, extraction.scope))
         inputs = prepare_inputs(extraction, planned, fetch)
         outcome.failures += inputs.failures

@@ -12,15 +12,15 @@ from distributed import Client
 
 from batch.bulk.local import LocalBulk
 from batch.cluster import cluster
-from core.batches import failed_documents
-from core.imports import Import, ask_import, get_import
+from core.batches import Batch, failed_documents
+from core.imports import Import, ask_import, delete_import, get_import
 from core.row_ids import row_id
 from core.settings import Settings
 from core.status import TaskStatus
 from core.stores import Stores
 from core.stores.blobs import BlobRef
 from core.triggers import trigger_bucket
-from tests.integration.batches import COMPLETED, FAILED, Tenant, serving
+from tests.integration.batches import COMPLETED, FAILED, WITH_ERRORS, Tenant, serving
 
 pytestmark = pytest.mark.slow
 ROWS = 100_000
@@ -100,6 +100,43 @@ def test_a_file_that_changed_since_its_import_fails_the_batch_and_says_so(tenant
     failed = list(failed_documents(tenant.stores, tenant.scope, batch.batch_id))
     assert len(failed) == 2
     assert "changing.parquet is gone, or has been written again since it was imported" in failed[0]["message"]
+
+
+def test_rows_with_ids_of_their_own_are_left_out_until_their_content_changes(tenant: Tenant) -> None:
+    tenant.publish()
+    collection = tenant.collect()
+    texts = [f"text {i}" for i in range(200)] + ["RAISE it"]
+    table = pa.table({"sku": [f"a{i}" for i in range(201)], "text": texts})
+    made = imported(tenant, put(tenant, "own.parquet", table), id_column="sku")
+    first = tenant.ended(trigger_bucket(tenant.stores, tenant.scope, tenant.bucket)[0])
+    before = tenant.table(collection)
+    version, documents = before.version, {d["document_id"]: d for d in before.list(limit=1000).documents}
+
+    second = tenant.ended(trigger_bucket(tenant.stores, tenant.scope, tenant.bucket)[0])
+
+    assert told(tenant, first) == (WITH_ERRORS, 200, 0, 1)
+    assert told(tenant, second) == (WITH_ERRORS, 0, 200, 1)
+    assert tenant.table(collection).version == version
+
+    delete_import(tenant.stores, tenant.scope, made)
+    texts[3], texts[200] = "changed", "repaired"
+    imported(tenant, put(tenant, "newer.parquet", table.set_column(1, "text", pa.array(texts))), id_column="sku")
+    third = tenant.ended(trigger_bucket(tenant.stores, tenant.scope, tenant.bucket)[0])
+
+    assert told(tenant, third) == (COMPLETED, 2, 199, 0)
+    after = {d["document_id"]: d for d in tenant.table(collection).list(limit=1000).documents}
+    assert len(after) == 201
+    assert sorted(d["text"] for i, d in after.items() if d != documents.get(i)) == ["changed", "repaired"]
+
+    whole = tenant.ended(trigger_bucket(tenant.stores, tenant.scope, tenant.bucket, full=True)[0])
+    assert told(tenant, whole) == (COMPLETED, 201, 0, 0)
+    assert tenant.count(collection) == 201
+
+
+def told(tenant: Tenant, batch: Batch) -> tuple[TaskStatus, int, int, int]:
+    """How the batch ended: documents written, objects skipped, rows failed."""
+    data = tenant.progress(batch)["additional_data"]
+    return batch.status, data["documents_written"], data["rows_skipped"], data["rows_failed"]
 
 
 def test_the_service_imports_what_is_too_large_for_a_request(tenant: Tenant) -> None:
