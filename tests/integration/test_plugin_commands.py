@@ -334,7 +334,7 @@ def test_wrong_limit_is_named(tmp_path):
     ran = mixpeek("plugin", "test", "--path", plugin(tmp_path / "p", GOOD), MIXPEEK_HOST_MEMORY_MB="lots")
 
     assert ran.returncode == 1
-    assert "MIXPEEK_HOST_MEMORY_MB is 'lots'" in ran.stderr
+    assert "MIXPEEK_HOST_MEMORY_MB is 'lots'" in ran.stdout
 
 
 def test_scan_prints_the_published_json_for_folders_and_archives(tmp_path):
