@@ -5,6 +5,7 @@ that reading them all is quadratic. The queries that `core.stores.records` makes
 """
 
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -30,10 +31,57 @@ UNDERSTOOD = {
     "ProjectionExpression",
 }
 LAST = "\U0010ffff"
-LARGE = 1_000
-REMEMBERED = 16
-_sorted: dict[int, tuple[dict[str, Any], list[str], list[str]]] = {}
-"""Large partitions that were read lately: the items, their keys as they lay, and those sorted."""
+
+
+class Partition(dict[str, Any]):
+    """The items of one partition, which remembers the order of their keys until one comes or goes."""
+
+    _ordered: list[str] | None = None
+
+    def ordered(self) -> list[str]:
+        """The sort keys, in order."""
+        if self._ordered is None:
+            self._ordered = sorted(self)
+        return self._ordered
+
+    def __setitem__(self, key: str, item: Any) -> None:
+        if key not in self:
+            self._ordered = None
+        super().__setitem__(key, item)
+
+    def __delitem__(self, key: str) -> None:
+        self._ordered = None
+        super().__delitem__(key)
+
+    def pop(self, key: str, *default: Any) -> Any:
+        self._ordered = None
+        return super().pop(key, *default)
+
+    def popitem(self) -> tuple[str, Any]:
+        self._ordered = None
+        return super().popitem()
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        self._ordered = None
+        return super().setdefault(key, default)
+
+    def clear(self) -> None:
+        self._ordered = None
+        super().clear()
+
+    def update(self, *items: Any, **named: Any) -> None:
+        self._ordered = None
+        super().update(*items, **named)
+
+
+class Items(defaultdict[str, Any]):
+    """A table's partitions; stands for MiniStack's `defaultdict(dict)`, which it makes in several places."""
+
+    def __init__(self, _factory: Any = None, items: Any = ()) -> None:
+        super().__init__(Partition, {pk: Partition(partition) for pk, partition in dict(items).items()})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Items, (None, {pk: dict(partition) for pk, partition in self.items()})
 
 
 class Plain(NamedTuple):
@@ -85,7 +133,7 @@ def understood(request: Request, table: Any) -> Plain | None:
 
 def _page(plain: Plain, table: Any) -> Request:
     items: dict[str, Any] = table["items"].get(plain.pk, {})
-    keys = sorted(items) if len(items) < LARGE else _remembered(items)
+    keys = items.ordered() if isinstance(items, Partition) else sorted(items)
     low = bisect_left(keys, plain.prefix)
     high = bisect_right(keys, plain.prefix + LAST) if plain.prefix else len(keys)
     if plain.start is not None and plain.forward:
@@ -100,13 +148,3 @@ def _page(plain: Plain, table: Any) -> Request:
         last = items[found[-1]]
         page["LastEvaluatedKey"] = {name: last[name] for name in (table["pk_name"], table["sk_name"])}
     return page
-
-
-def _remembered(items: dict[str, Any]) -> list[str]:
-    """The sorted keys of a large partition; to see that they are still the same costs far less than to sort them."""
-    keys, known = list(items), _sorted.pop(id(items), None)
-    ordered = known[2] if known and known[0] is items and known[1] == keys else sorted(keys)
-    _sorted[id(items)] = items, keys, ordered
-    while len(_sorted) > REMEMBERED:
-        del _sorted[next(iter(_sorted))]
-    return ordered

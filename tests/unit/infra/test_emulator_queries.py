@@ -1,5 +1,6 @@
 """The emulator's quick answer to plain queries is the answer that MiniStack itself gives."""
 
+import copy
 import json
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ministack.services import dynamodb
 
-from infra.emulator.queries import understood, with_short_cut
+from infra.emulator.queries import Items, Partition, understood, with_short_cut
 
 KEYS = st.text(alphabet="ab#é\U0001f600", min_size=1, max_size=4)
 TABLE = "quick-queries"
@@ -72,6 +73,29 @@ def test_plain_query_is_answered_as_ministack_answers_it(present, prefix, limit,
 
     expected_status, _, expected = dynamodb._query(dict(asked))
     assert (status, json.loads(body)) == (expected_status, json.loads(expected))
+
+
+CHANGES = {
+    "set": lambda p, k: p.__setitem__(k, {}),
+    "delete": lambda p, k: p.__delitem__(k) if k in p else None,
+    "pop": lambda p, k: p.pop(k, None),
+    "setdefault": lambda p, k: p.setdefault(k, {}),
+    "update": lambda p, k: p.update({k: {}}),
+    "popitem": lambda p, k: p.popitem() if p else None,
+    "clear": lambda p, k: p.clear(),
+}
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(CHANGES)), KEYS), max_size=30))
+def test_partition_knows_its_order_after_every_change(changes):
+    items = Items()
+    for change, key in changes:
+        CHANGES[change](items["org"], key)
+        assert items["org"].ordered() == sorted(items["org"])
+    again = copy.deepcopy(items)
+    assert again == items
+    assert isinstance(again["org"], Partition)
+    assert isinstance(again["new"], Partition)
 
 
 @pytest.mark.parametrize(
