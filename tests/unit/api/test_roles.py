@@ -23,7 +23,7 @@ from functions.uploads import handler as arriving
 from tests.unit.api.conftest import Api, NewTenant
 from tests.unit.api.worlds import KEYS, OBJECT, SCHEMA, everything, fill, settle
 from tests.unit.core.samples import FILES, SCOPE, published, zipped
-from tests.unit.iam import Need, actions, allows, recorded
+from tests.unit.infra.iam import Need, actions, allows, recorded
 
 LAMBDA = {"logs:CreateLogStream", "logs:PutLogEvents"}
 POLLING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}

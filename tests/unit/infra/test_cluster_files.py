@@ -10,7 +10,7 @@ import yaml
 
 from core.settings import PREFIX, Settings
 from infra.lambdas import ROOT
-from tests.unit.iam import Cloud, template
+from tests.unit.infra.iam import Cloud, template
 from tests.unit.infra.test_images import ROLES
 
 FOLDER = ROOT / "infra" / "cluster"

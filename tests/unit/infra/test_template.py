@@ -9,7 +9,7 @@ import pytest
 
 from infra.emulator.stack import LOCAL_CODE, TEMPLATE, packaged
 from infra.lambdas import REQUIREMENTS, ROOT, code_archive
-from tests.unit.iam import actions, resources, statements, template
+from tests.unit.infra.iam import actions, resources, statements, template
 
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
 

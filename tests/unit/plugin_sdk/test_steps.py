@@ -496,7 +496,7 @@ def test_a_row_that_raises_stands_alone_and_the_others_pass():
     assert (failure.row, failure.document_id, failure.step, failure.column) == (5, "doc_5", "Picky", None)
     assert failure.reason == "Step Picky raised KeyError: 'five'."
     assert failure.traceback.splitlines()[-1] == "KeyError: 'five'"
-    assert "plugin_sdk" not in failure.traceback
+    assert "plugin_sdk" not in failure.traceback.replace("unit/plugin_sdk", "")
 
 
 def test_memory_errors_halve_the_batch_until_it_fits():
