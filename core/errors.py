@@ -107,6 +107,17 @@ class StoreUnavailable(PlatformError):
     code = "store_unavailable"
 
 
+class DiskFull(StoreUnavailable):
+    """A disk has no room for what is to be written; `worker` is the address of the worker whose disk it is."""
+
+    code = "disk_full"
+
+    def __init__(self, problem: str, fix: str, worker: str = "") -> None:
+        super().__init__(problem, fix)
+        self.args = (problem, fix, worker)
+        self.worker = worker
+
+
 class ServingUnavailable(PlatformError):
     """No replica of the deployment can answer now."""
 

@@ -6,10 +6,10 @@ nothing, and it reads what others wrote once.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import lance
 import numpy as np
@@ -79,6 +79,14 @@ class Present:
         return np.asarray(self.addresses[places[replaced.holds(self.objects[places], self.blobs[places])]])
 
 
+class Tried(NamedTuple):
+    """A commit that may have happened though it failed: the files it adds, the rows it removes, what was before it."""
+
+    paths: frozenset[str] = frozenset()
+    removed: int = 0
+    before: lance.LanceDataset | None = None
+
+
 class Writer:
     """The commits of one batch to one collection, one after the other."""
 
@@ -86,6 +94,7 @@ class Writer:
         self._dataset = dataset
         self._own: set[str] = set()
         self._present: dict[int, Present] = {}
+        self._tried = Tried()
 
     def commit(self, fragments: Sequence[Mapping[str, Any]], replaced: Sequence[Replaced] = ()) -> int:
         """Make fragments visible and remove all earlier documents that they replace, as one version.
@@ -108,9 +117,13 @@ class Writer:
     def _replace(
         self, fragments: list[FragmentMetadata], replaced: Sequence[Replaced], dataset: lance.LanceDataset
     ) -> tuple[int, lance.LanceDataset, lance.LanceDataset]:
+        paths = frozenset(file.path for fragment in fragments for file in fragment.files)
+        if paths and paths == self._tried.paths and paths & _paths(dataset.get_fragments()):
+            return self._tried.removed, self._tried.before or dataset, dataset  # the answer to it was lost
         stale = self._stale(dataset, replaced)
         if stale.size == 0 and not fragments:
             return 0, dataset, dataset
+        self._tried = Tried(paths, int(stale.size), dataset)
         operation: Any = lance.LanceOperation.Append(fragments)
         if stale.size:
             removed, updated = _without(dataset, stale)
@@ -150,7 +163,11 @@ class Writer:
         return sum(self._dataset.change(partial(_delete, where)) for where in _named(rows))
 
     def _is_own(self, fragment: lance.LanceFragment) -> bool:
-        return any(file.path in self._own for file in fragment.metadata.files)
+        return bool(_paths([fragment]) & self._own)
+
+
+def _paths(fragments: Iterable[lance.LanceFragment]) -> set[str]:
+    return {file.path for fragment in fragments for file in fragment.metadata.files}
 
 
 def _state(fragment: lance.LanceFragment) -> tuple[int, int]:

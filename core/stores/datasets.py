@@ -1,15 +1,17 @@
 """Datasets: one Lance dataset, opened at its latest version at each call, and changed until no other writer intervenes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 
 import lance
 from lance.lance import _Session as Session
 
-from core.errors import NotFound, StoreUnavailable
+from core.errors import DiskFull, NotFound, StoreUnavailable
 
 COMMIT_ATTEMPTS = 20
 UNREACHABLE = ("Generic S3 error", "error sending request")
+FULL = ("No space left on device", "Disk quota exceeded")
 T = TypeVar("T")
 
 
@@ -32,20 +34,19 @@ class Dataset:
             if "was not found" in str(error):
                 name = self.uri.rpartition("/")[2].removesuffix(".lance")
                 raise NotFound(f"Collection {name} has no documents yet.", "Run a batch first.") from error
-            raise self._unavailable(error) from error
+            raise _unavailable(self.uri, error) from error
 
     def change(self, attempt: Callable[[lance.LanceDataset], T]) -> T:
         """Apply `attempt` to the latest version until no other writer gets in between.
 
         Raises:
-            StoreUnavailable: others kept getting in between, or the place can't be reached.
+            StoreUnavailable: others kept getting in between, or the place can't be reached, or is full.
         """
         for _ in range(COMMIT_ATTEMPTS):
             try:
-                return attempt(self.latest())
+                with reaching(self.uri):
+                    return attempt(self.latest())
             except OSError as error:
-                if any(sign in str(error) for sign in UNREACHABLE):
-                    raise self._unavailable(error) from error
                 if not is_conflict(error):
                     raise
                 conflict = error
@@ -60,9 +61,23 @@ class Dataset:
         lance.LanceDataset.drop(self.uri, storage_options=self.options)
         return True
 
-    def _unavailable(self, error: Exception) -> StoreUnavailable:
-        said = str(error).partition(", /")[0][:300]
-        return StoreUnavailable(f"The documents at {self.uri} can't be read: {said}.", "Try again in a moment.")
+
+@contextmanager
+def reaching(uri: str) -> Iterator[None]:
+    """Turn a place that does not answer into StoreUnavailable, and one without room into DiskFull; other errors pass."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        if any(sign in str(error) for sign in FULL):
+            raise DiskFull(f"There is no room for documents at {uri}.", "Free space on that disk.") from error
+        if any(sign in str(error) for sign in UNREACHABLE):
+            raise _unavailable(uri, error) from error
+        raise
+
+
+def _unavailable(uri: str, error: Exception) -> StoreUnavailable:
+    said = str(error).partition(", /")[0][:300]
+    return StoreUnavailable(f"The documents at {uri} can't be read: {said}.", "Try again in a moment.")
 
 
 def is_conflict(error: Exception) -> bool:

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from core.document_schema import MADE_BY, SOURCE_VERSION
 from core.filters import column, literal
+from core.stores.datasets import reaching
 
 COLUMNS = pa.schema(
     [
@@ -29,13 +30,15 @@ class Ledger:
         """Keep these rows; the same row twice counts once."""
         if rows.num_rows:
             rows = rows.select(COLUMNS.names).cast(COLUMNS)
-            lance.write_dataset(rows, self.uri, mode="append", storage_options=self._options)
+            with reaching(self.uri):
+                lance.write_dataset(rows, self.uri, mode="append", storage_options=self._options)
 
     def scan(self, made_by: str) -> Iterator[pa.RecordBatch]:
         """The rows that `made_by` processed."""
         dataset = self._open()
         if dataset is not None:
-            yield from dataset.to_batches(filter=f"{column(MADE_BY)} = {literal(made_by)}")
+            with reaching(self.uri):
+                yield from dataset.to_batches(filter=f"{column(MADE_BY)} = {literal(made_by)}")
 
     def tidy(self, made_by: str) -> None:
         """Once it has grown, keep each of this maker's rows once and forget the others'."""
@@ -55,7 +58,8 @@ class Ledger:
 
     def _open(self) -> lance.LanceDataset | None:
         try:
-            return lance.dataset(self.uri, storage_options=self._options)
+            with reaching(self.uri):
+                return lance.dataset(self.uri, storage_options=self._options)
         except ValueError as error:
             if "was not found" in str(error):
                 return None

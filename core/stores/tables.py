@@ -17,7 +17,7 @@ from core.document_schema import HIDDEN, SOURCE_VERSION, is_json
 from core.errors import InvalidRequest
 from core.filters import column, find_field, literal, to_sql
 from core.stores.commits import BLOB, OBJECT, Replaced, Writer
-from core.stores.datasets import Dataset
+from core.stores.datasets import Dataset, reaching
 from core.stores.ledger import COLUMNS, Ledger
 from core.stores.nearest import nearest, query_vector
 from core.stores.ranges import ranges
@@ -69,11 +69,15 @@ class DocumentTable:
 
     def count_where(self, where: str) -> int:
         """Documents for which this SQL holds."""
-        return int(self._dataset.latest().count_rows(filter=where))
+        dataset = self._dataset.latest()
+        with reaching(self.uri):
+            return int(dataset.count_rows(filter=where))
 
     def scan(self, columns: Sequence[str], where: str | None = None) -> Iterator[pa.RecordBatch]:
         """These columns of all documents for which the SQL `where` holds, part by part."""
-        yield from self._dataset.latest().to_batches(columns=list(columns), filter=where)
+        dataset = self._dataset.latest()
+        with reaching(self.uri):
+            yield from dataset.to_batches(columns=list(columns), filter=where)
 
     def get(self, document_ids: Sequence[str], *, vectors: bool = False) -> Documents:
         """The documents of these ids, in that order, missing ones left out."""

@@ -7,6 +7,7 @@ it sees a whole group or nothing, in whatever process it runs.
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import lance
@@ -15,7 +16,7 @@ from lance.lance import _Session as Session
 
 from core.errors import NotFound
 from core.settings import Settings
-from core.stores.datasets import Dataset
+from core.stores.datasets import Dataset, reaching
 from core.stores.rows import vector_columns as vector_columns
 from core.stores.tables import DocumentTable as DocumentTable
 from core.stores.tables import ledger_at
@@ -57,10 +58,12 @@ class Vectors:
             try:
                 dataset = place.latest()
             except NotFound:
-                dataset = _made(place, schema)
+                with reaching(place.uri):
+                    dataset = _made(place, schema)
             missing = [f.with_nullable(True) for f in schema if f.name not in dataset.schema.names]
             if missing:
-                dataset.add_columns(missing)
+                with reaching(place.uri):
+                    dataset.add_columns(missing)
         return DocumentTable(place)
 
     def open(self, scope: Scope, collection_id: str) -> DocumentTable:
@@ -86,5 +89,7 @@ class Vectors:
 def _made(place: Dataset, schema: pa.Schema) -> lance.LanceDataset:
     try:
         return lance.write_dataset(schema.empty_table(), place.uri, mode="create", storage_options=place.options)
-    except OSError:
-        return place.latest()  # another process made it meanwhile
+    except OSError as error:
+        with suppress(NotFound):
+            return place.latest()  # another process made it meanwhile
+        raise error
