@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from batch.done import made_by
 from batch.inputs import Inputs
 from batch.partitions import Extraction, Failure
+from batch.passthrough import with_passed
 from core.document_schema import EXTRA, MADE_BY, SYSTEM, is_json
 from plugin_sdk.errors import HostFailed
 from plugin_sdk.pipeline import RowCondition
@@ -50,7 +51,8 @@ def to_documents(
         HostFailed: the child answered with rows that it was not given.
     """
     sources = _sources(inputs.table, result)
-    problems: Problems = {}
+    result, lacking = with_passed(extraction, inputs.table, sources.places, result)
+    problems: Problems = {row: (path, "is required by field_passthrough, and null") for row, path in lacking.items()}
     excused = _excused(inputs.table, sources, conditions)
     vectors = {f.feature_name for f in extraction.manifest.features} if extraction.manifest else set()
     arrays = {}

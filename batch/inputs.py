@@ -47,7 +47,7 @@ def with_input_fields(extraction: Extraction, table: pa.Table) -> tuple[pa.Table
     first_text = next((n for n, p in properties.items() if _is_text(p) and n not in mappings), None)
     added = set()
     for name in dict.fromkeys([*properties, *mappings]):
-        column = _mapped(table, mappings[name]) if name in mappings else None
+        column = mapped(table, mappings[name]) if name in mappings else None
         if column is None and name in table.column_names:
             continue
         if column is None:
@@ -60,7 +60,7 @@ def with_input_fields(extraction: Extraction, table: pa.Table) -> tuple[pa.Table
     return table, frozenset(added)
 
 
-def _mapped(table: pa.Table, path: str) -> Any:
+def mapped(table: pa.Table, path: str) -> Any:
     """The column that a mapping's path means; inner keys are looked up in JSON columns."""
     root, *inner = path.removeprefix("metadata.").split(".")
     if root not in table.column_names:

@@ -21,6 +21,10 @@ from plugin_sdk.errors import InvalidParameters
 SYSTEM_COLUMNS = frozenset(
     ("data", "document_id", "object_id", "blob_id", "blob_property", "blob_type", "mime_type", "size_bytes")
 )
+WRITTEN = frozenset(
+    ("collection_id", "bucket_id", "batch_id", "blob_url", "feature_extractor_id", "created_at", "updated_at")
+)
+"""Columns that the platform writes, beside those of which a mapping may read."""
 
 
 class ExtractorConfig(BaseModel):
@@ -215,13 +219,15 @@ def configured(
         raise InvalidRequest(error.problem, error.fix, path) from error
     mappings = _mappings(given.get("input_mappings"))
     _check_mappings(extractor, mappings, buckets)
+    passed = list(given.get("field_passthrough") or ())
+    _check_passed(extractor, passed, buckets)
     config = ExtractorConfig(
         feature_extractor_name=extractor.manifest.name,
         version=extractor.manifest.version,
         plugin_id=extractor.plugin.plugin_id if extractor.plugin else None,
         params=params,
         input_mappings=dict(extractor.manifest.input_mappings) | mappings,
-        field_passthrough=list(given.get("field_passthrough") or ()),
+        field_passthrough=passed,
         include_all_source_fields=bool(given.get("include_all_source_fields")),
     )
     return config, warnings
@@ -280,6 +286,29 @@ def _check_mappings(extractor: Extractor, mappings: Mapping[str, str], buckets: 
         if typed and root not in properties and root not in SYSTEM_COLUMNS and root != "metadata":
             raise InvalidRequest(
                 f"{field}: no source bucket has a property {root!r}.", f"They have {', '.join(properties)}.", field
+            )
+
+
+def _check_passed(extractor: Extractor, passed: Sequence[Mapping[str, Any]], buckets: Sequence[Bucket]) -> None:
+    made = set(bucket_schema_of(extractor.manifest.output_schema)["properties"])
+    made |= {feature.feature_name for feature in extractor.manifest.features}
+    properties = _union(b.bucket_schema for b in buckets)["properties"]
+    typed = all(b.bucket_schema and b.bucket_schema.get("properties") for b in buckets)
+    for position, item in enumerate(passed):
+        field = f"feature_extractor.field_passthrough[{position}]"
+        path, target = str(item["source_path"]), item.get("target_path")
+        root = path.removeprefix("metadata.").split(".")[0]
+        if typed and root not in properties and root not in SYSTEM_COLUMNS:
+            raise InvalidRequest(
+                f"{field}.source_path is {path!r}; no source bucket has a property {root!r}.",
+                f"They have {', '.join(properties)}.",
+                f"{field}.source_path",
+            )
+        if target in SYSTEM_COLUMNS | WRITTEN or target in made or str(target or path).startswith("_"):
+            raise InvalidRequest(
+                f"{field}.target_path is {target!r}, a name that the platform or the extractor writes.",
+                "Give the field another name.",
+                f"{field}.target_path",
             )
 
 

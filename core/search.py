@@ -113,7 +113,7 @@ def ordered(hits: Iterable[Hit], sort: SortAttribute) -> list[Hit]:
             present.append((_rank(value), hit))
     present.sort(key=lambda pair: pair[0], reverse=sort.descending)
     found = [hit for _, hit in present]
-    return found + absent if sort.nulls_last or sort.descending else absent + found
+    return found + absent if sort.nulls_last else absent + found
 
 
 def facet(hits: Iterable[Hit], field: str, most: int = 10) -> list[dict[str, Any]]:

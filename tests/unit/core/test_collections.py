@@ -129,6 +129,23 @@ def test_mapping_of_what_does_not_exist_is_refused(moto_stores, bucket, mappings
         create(moto_stores, bucket, input_mappings=mappings)
 
 
+@pytest.mark.parametrize(
+    ("passed", "field"),
+    [
+        ({"source_path": "body"}, "source_path"),
+        ({"source_path": "title", "target_path": "object_id"}, "target_path"),
+        ({"source_path": "title", "target_path": "created_at"}, "target_path"),
+        ({"source_path": "title", "target_path": "_hidden"}, "target_path"),
+        ({"source_path": "title", "target_path": "my_extractor_embedding"}, "target_path"),
+    ],
+)
+def test_passthrough_that_cannot_be_is_refused_by_its_part(moto_stores, bucket, passed, field):
+    with pytest.raises(InvalidRequest) as caught:
+        create(moto_stores, bucket, field_passthrough=[passed])
+
+    assert caught.value.field == f"feature_extractor.field_passthrough[0].{field}"
+
+
 def test_builtin_that_cannot_run_here_is_refused_when_the_collection_is_created(moto_stores, bucket):
     with pytest.raises(InvalidRequest, match=r"'text_extractor' can't process.*passthrough_extractor"):
         create(moto_stores, bucket, feature_extractor_name="text_extractor", version="v1")

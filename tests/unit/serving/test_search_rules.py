@@ -105,7 +105,12 @@ def test_groups_come_by_their_best_hit_and_hold_at_most_their_size():
 
 @pytest.mark.parametrize(
     ("descending", "nulls_last", "order"),
-    [(True, True, ["a", "c", "b"]), (False, True, ["c", "a", "b"]), (False, False, ["b", "c", "a"])],
+    [
+        (True, True, ["a", "c", "b"]),
+        (True, False, ["b", "a", "c"]),
+        (False, True, ["c", "a", "b"]),
+        (False, False, ["b", "c", "a"]),
+    ],
 )
 def test_sorting_puts_missing_values_where_asked(descending, nulls_last, order):
     found = [Hit(("c", n), 0.0, d) for n, d in (("a", {"year": 9}), ("b", {}), ("c", {"year": 2}))]
