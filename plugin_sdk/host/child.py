@@ -135,7 +135,7 @@ class Host:
         manifest = self._read_manifest()
         request = ExtractorRequest.from_dict(asked["request"])
         self._pipeline = self._loaded().pipeline(
-            request, dataset_size=asked["dataset_size"], content_flags=asked["content_flags"]
+            request, base_steps=[], dataset_size=asked["dataset_size"], content_flags=asked["content_flags"]
         )
         self._steps = open_steps(self._pipeline.steps, manifest.compute_profile)
         self._reply(Op.PIPELINE, [asdict(step.info) for step in self._steps])
