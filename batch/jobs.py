@@ -12,7 +12,7 @@ from batch.line import SMALL_OBJECTS, Job, Kind
 from batch.partitions import Extraction, Leaves, PluginRef
 from batch.patience import patient
 from batch.plan import plan
-from batch.report import Report
+from batch.report import Report, close
 from batch.runner import Engine, EngineLost, Interrupted, Runner
 from batch.sink import Sink
 from batch.sizing import Sizing
@@ -126,9 +126,14 @@ class Work:
         )
 
     def _claimed(self, scope: Scope, bucket_id: str, batch_id: str) -> Batch | None:
-        """The batch in PROCESSING, or None when there is nothing to do: it ended, was canceled, or is gone."""
+        """The batch in PROCESSING, or None when there is nothing to do: it ended, was canceled, or is gone.
+
+        One that has ended may lack its last words: the service that ended it was killed before it wrote them.
+        """
         try:
             batch = get_batch(self.stores, scope, bucket_id, batch_id)
+            if batch.status.ended:
+                close(self.stores, scope, batch)
             if batch.status not in (TaskStatus.PENDING, TaskStatus.PROCESSING):
                 return None
             return set_status(self.stores, scope, bucket_id, batch_id, TaskStatus.PROCESSING)

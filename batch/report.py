@@ -18,7 +18,7 @@ from core.retries import KEPT, Earlier, settle
 from core.status import TaskStatus
 from core.stores import Stores
 from core.stores.records import Entry, chunks
-from core.tasks import update_task
+from core.tasks import get_task, update_task
 from core.tenancy import Scope
 
 PUBLISH_EVERY_S = 0.5
@@ -362,6 +362,16 @@ class Report:
             )
         except NotFound:
             self._batch = self._batch.changed(task_id=None)  # its namespace is gone; the batch still ends properly
+
+
+def close(stores: Stores, scope: Scope, batch: Batch) -> None:
+    """Bring the task of a batch that has ended to its end too, where that was cut short."""
+    if batch.task_id is None:
+        return
+    task = get_task(stores, scope.org_id, batch.task_id)
+    if not task.status.ended:
+        settle(stores, scope, batch.batch_id)
+        update_task(stores, scope.org_id, batch.task_id, status=batch.status, error=batch.error)
 
 
 def _ended_line(text: str) -> str:

@@ -4,6 +4,7 @@ import logging
 import pickle
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
@@ -13,9 +14,10 @@ from typing import Any
 from distributed import Client, Future, KilledWorker
 
 from batch.alone import Alone
-from batch.cluster import GPU, Cluster
+from batch.cluster import GPU, Capacity, Cluster
 from batch.fairness import Share, Window
 from batch.partitions import Extraction, Failure, Outcome, Partition
+from batch.patience import PATIENCE_S
 from batch.pulse import Listeners
 from batch.reading import partition_ids
 from batch.report import Report
@@ -23,7 +25,7 @@ from batch.segments import Segment
 from batch.sink import Sink
 from batch.sizing import Sizing
 from batch.worker import StepFacts, abort, run_segment, warm
-from core.errors import StoreUnavailable
+from core.errors import DiskFull, StoreUnavailable
 from plugin_sdk.errors import PlatformError
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,11 @@ SMALL_ROWS = 100
 FIRST = 100
 """Dask's priority of what lets a batch begin; more than that of any batch."""
 WARM_PATIENCE_S = 300.0
+FULL_FOR_S = 30.0
+"""So long a worker whose disk was full gets nothing where others can have it."""
+
+KILLED_TWICE = 2
+"""Times that a partition is handed in again after Dask gave it up, since each worker that had it died."""
 
 
 class EngineLost(PlatformError):
@@ -82,6 +89,11 @@ class Runner:
         self._check, self._sizing, self._weight, self._priority = check, sizing, weight, priority
         self._inbox: SimpleQueue[Future | None] = SimpleQueue()
         self._pending: dict[Future, Partition] = {}
+        self._again: list[Partition] = []
+        self._tries: Counter[int] = Counter()
+        self._killed: Counter[int] = Counter()
+        self._full: dict[str, float] = {}
+        self._full_since: dict[int, float] = {}
         self._packed = b""
 
     def run(self, extraction: Extraction, partitions: Iterator[Partition], sink: Sink, report: Report) -> None:
@@ -124,7 +136,7 @@ class Runner:
         report: Report,
     ) -> None:
         self._warn(extraction, facts, report)
-        while ready or self._pending:
+        while ready or self._pending or self._again:
             self._check()
             while ready and self._window.take(share):
                 future = self._submit(extraction, ready, facts)
@@ -132,6 +144,7 @@ class Runner:
                 future.add_done_callback(self._inbox.put)
                 self._sizing.planned(ready.rows)
                 ready = next(partitions, None)
+            self._hand_in_again(extraction, facts)
             if not ready:
                 self._window.sated(share)
             arrived = self._arrived(extraction)
@@ -192,7 +205,8 @@ class Runner:
 
     def _submit(self, extraction: Extraction, partition: Partition, facts: StepFacts) -> Future:
         """One task a segment, each with the one before it as its input; without a GPU all steps are one segment."""
-        capacity, is_first = self._cluster.capacity(), partition.index == 0
+        capacity, is_first, tries = self._cluster.capacity(), partition.index == 0, self._tries[partition.index]
+        roomy = self._roomy(capacity)
         is_small = extraction.rows_expected is not None and extraction.rows_expected <= SMALL_ROWS
         on_cpu = capacity.express if is_first or is_small else capacity.slot
         source: Any = partition
@@ -202,7 +216,10 @@ class Runner:
                 self._packed,
                 source,
                 segment.until,
-                key=f"{extraction.batch_id}-{extraction.collection_id}-{extraction.run_id}-{partition.index:06d}.{number}",
+                key=f"{extraction.batch_id}-{extraction.collection_id}-{extraction.run_id}-{partition.index:06d}.{number}"
+                + (f".{tries}" if tries else ""),
+                workers=roomy,
+                allow_other_workers=bool(roomy),
                 resources={GPU: 1} if segment.on_gpu else on_cpu,
                 priority=FIRST if is_first else self._priority,
                 pure=False,
@@ -220,9 +237,48 @@ class Runner:
         arrived, fetched = [], self._fetched(futures)
         for future in futures:
             partition = self._pending.pop(future)
-            arrived.append((partition, fetched.get(future) or _outcome(future, extraction, partition)))
+            outcome = fetched.get(future) or self._outcome(future, extraction, partition)
             future.release()
+            if outcome is None:
+                self._tries[partition.index] += 1
+                self._again.append(partition)
+            else:
+                arrived.append((partition, outcome))
         return arrived
+
+    def _roomy(self, capacity: Capacity) -> list[str] | None:
+        """The workers whose disks have room; None where it is all the same, or a GPU's place is what counts."""
+        lately = {w for w, at in self._full.items() if time.monotonic() - at < FULL_FOR_S}
+        if not lately or capacity.gpus:
+            return None
+        return [w for w in capacity.workers if w not in lately] or None
+
+    def _hand_in_again(self, extraction: Extraction, facts: StepFacts) -> None:
+        """What came to nothing through no fault of its rows; it still has its place in the window."""
+        partitions, self._again = self._again, []
+        for partition in partitions:
+            future = self._submit(extraction, partition, facts)
+            self._pending[future] = partition
+            future.add_done_callback(self._inbox.put)
+
+    def _outcome(self, future: Future, extraction: Extraction, partition: Partition) -> Outcome | None:
+        """What the task reports, or None where it is to be done again.
+
+        Raises:
+            EngineLost, StoreUnavailable: nothing is wrong with the rows, and trying them again does not help now.
+        """
+        try:
+            return _outcome(future, extraction, partition, last=self._killed[partition.index] >= KILLED_TWICE)
+        except KilledWorker as error:
+            self._killed[partition.index] += 1
+            log.warning("a partition's workers died", extra={"partition": partition.index, "reason": str(error)})
+        except DiskFull as error:
+            log.warning("a disk is full", extra={"worker": error.worker, "reason": str(error)})
+            self._full[error.worker] = time.monotonic()
+            since = self._full_since.setdefault(partition.index, time.monotonic())
+            if time.monotonic() - since > PATIENCE_S:
+                raise
+        return None
 
     def _fetched(self, futures: list[Future]) -> dict[Future, Outcome]:
         """What tasks that went well report, several in one call; those of a worker that has died since are left out."""
@@ -259,10 +315,14 @@ def _result_of(future: Any) -> StepFacts:
     return warmed
 
 
-def _outcome(future: Any, extraction: Extraction, partition: Partition) -> Outcome:
+def _outcome(future: Any, extraction: Extraction, partition: Partition, *, last: bool) -> Outcome:
     """What the task reports; a partition that no worker survives, or that hits a bug, fails row by row.
 
+    Args:
+        last: it is not tried again when its workers died.
+
     Raises:
+        KilledWorker: its workers died, and this is not the last time.
         EngineLost, StoreUnavailable: nothing is wrong with the rows.
     """
     if future.status == "cancelled" or future.status == "lost":
@@ -270,6 +330,8 @@ def _outcome(future: Any, extraction: Extraction, partition: Partition) -> Outco
     try:
         outcome: Outcome = future.result()
     except KilledWorker as error:
+        if not last:
+            raise
         return _all_failed(extraction, partition, f"Every worker that took this partition died ({error}).", None)
     except StoreUnavailable:
         raise

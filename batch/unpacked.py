@@ -120,11 +120,11 @@ def _unpack(files: Mapping[str, bytes], target: Path) -> None:
     if target.is_symlink() or target.is_file():
         target.unlink()
     part = Path(tempfile.mkdtemp(dir=target.parent, prefix=".part-"))
-    unpack(files, part)
-    part.chmod(0o755)  # a host may run as another user; the folder above is private
     try:
+        unpack(files, part)
+        part.chmod(0o755)  # a host may run as another user; the folder above is private
         part.rename(target)
     except OSError:
+        shutil.rmtree(part, ignore_errors=True)
         if not target.is_dir():
             raise
-        shutil.rmtree(part, ignore_errors=True)

@@ -9,7 +9,7 @@ import pickle
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import replace
@@ -26,13 +26,15 @@ from batch.finished import FinishedRows
 from batch.hosts import Hosts, Pipeline
 from batch.inputs import Inputs, prepare_inputs
 from batch.partitions import Extraction, Failure, Outcome, Partition, PluginRef
-from batch.patience import patient
+from batch.patience import FULL_DISK_S, patient, telling_full
 from batch.pulse import Pulse
 from batch.reading import Reader
 from batch.remote import own_settings
 from batch.segments import Carried, Segment, renamed, segments_of
+from batch.suspects import Trials
 from batch.writing import write
 from core.document_schema import HIDDEN
+from core.errors import DiskFull, StoreUnavailable
 from core.ids import now
 from core.settings import Settings
 from core.stores.aws import client
@@ -47,8 +49,6 @@ log = logging.getLogger(__name__)
 
 LOG_BYTES = 16_384
 ABORTED_RUNS = 10_000
-HOPELESS_AFTER = 8
-"""Rows that may kill the host one after the other before any has passed; then it is not the rows."""
 SHOWN_TRACEBACK = 4_000
 
 
@@ -191,25 +191,18 @@ class Worker:
     ) -> list[pa.Table]:
         """Runs rows in the plugin's host, and each half again where the host dies of them."""
         done: list[pa.Table] = []
-        waiting = parts[::-1]
-        lone = 0
-        while waiting:
-            rows = waiting.pop()
+        trials = Trials(parts[::-1])
+        while trials.waiting:
+            rows = trials.waiting.pop()
             try:
                 done.append(self._run_once(extraction, plugin, rows, steps, outcome, keep))
+                trials.passed()
             except PluginRaised as error:
                 outcome.failures += _failures(rows, error)
             except HostFailed as error:
                 outcome.hosts_lost += 1
                 log.warning("plugin host failed", extra={"rows": rows.num_rows, "reason": error.reason})
-                if rows.num_rows > 1:
-                    waiting += _parts(rows, error.rows)
-                    continue
-                outcome.failures += _failures(rows, error)
-                lone += 1
-                if lone >= HOPELESS_AFTER and not done:
-                    outcome.failures += [f for rest in waiting for f in _failures(rest, error)]
-                    return done
+                outcome.failures += [f for lost in trials.died(rows, error) for f in _failures(lost, error)]
         return done
 
     def _run_once(
@@ -297,7 +290,11 @@ def run_segment(packed: bytes, source: Partition | Carried, until: int | None) -
         packed: the pickled extraction: the same bytes go with every task, and are read once.
     """
     extraction = _unpacked(packed)
-    return worker_of(extraction.settings).run(extraction, source, until)
+    try:
+        with telling_full():
+            return worker_of(extraction.settings).run(extraction, source, until)
+    except DiskFull as error:
+        raise DiskFull(error.problem, error.fix, get_worker().address) from error
 
 
 @lru_cache(maxsize=128)
@@ -309,13 +306,15 @@ def _unpacked(packed: bytes) -> Extraction:
 def warm(extraction: Extraction) -> StepFacts | PlatformError:
     """Start the extraction's host here and open its pipeline, so that the first partition need not wait.
 
-    An error comes back as a value: it is the author's, and no trouble of this worker's.
+    An error of the author's comes back as a value: it is no trouble of this worker's.
     """
     worker = worker_of(extraction.settings)
     if extraction.plugin is None:
         return StepFacts([], segments_of([]))
     try:
-        return patient(_facts)(worker, extraction, extraction.plugin)
+        return patient(_facts, FULL_DISK_S)(worker, extraction, extraction.plugin)
+    except StoreUnavailable:
+        raise
     except PlatformError as error:
         return error
 
@@ -346,17 +345,6 @@ def _note_memory(outcome: Outcome, host: PluginHost) -> None:
 
 def _count(outcome: Outcome, what: str, since: float) -> None:
     outcome.seconds[what] = outcome.seconds.get(what, 0.0) + time.perf_counter() - since
-
-
-def _parts(rows: pa.Table, suspects: Sequence[int]) -> list[pa.Table]:
-    """Rows to try again after the host died of them: the suspects in halves, and before them all others at once."""
-    suspected = pa.array(suspects if 0 < len(suspects) < rows.num_rows else range(rows.num_rows), pa.int64())
-    half = len(suspected) // 2
-    parts = [rows.take(suspected[half:]), rows.take(suspected[:half])]
-    if len(suspected) < rows.num_rows:
-        others = sorted(set(range(rows.num_rows)) - set(suspected.to_pylist()))
-        parts.append(rows.take(pa.array(others, pa.int64())))
-    return [part for part in parts if part.num_rows]
 
 
 def _reported(rows: pa.Table, failure: RowFailure) -> Failure:

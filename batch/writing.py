@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from batch.done import blobs_of_versions, made_by
 from batch.partitions import Blobs, Extraction, Outcome
-from batch.patience import patient
+from batch.patience import FULL_DISK_S, patient
 from core.document_schema import SOURCE_VERSION
 from core.hashing import hashes
 from core.stores.commits import Replaced
@@ -28,7 +28,7 @@ def write(
     failed = _blobs_of_failures(planned, failed_rows)
     if documents.num_rows:
         documents = _without_versions(documents, failed)
-        outcome.fragments = patient(table.write_fragments)(documents)
+        outcome.fragments = patient(table.write_fragments, FULL_DISK_S)(documents)
         outcome.written = documents.num_rows
     written = documents["blob_id"].unique()
     stays = pc.and_(_is_in(planned["document_id"], failed_rows), pc.invert(_is_in(planned["blob_id"], written)))

@@ -1,6 +1,8 @@
 """Vectors: whole commits, replacement of what a blob gave before, reads by id, filter, order and distance."""
 
 import multiprocessing
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from core.document_schema import document_schema
-from core.errors import InvalidRequest, NotFound, StoreUnavailable
+from core.errors import DiskFull, InvalidRequest, NotFound, StoreUnavailable
 from core.settings import Settings
 from core.stores.commits import Replaced
 from core.stores.datasets import Dataset
@@ -95,6 +97,57 @@ def test_of_two_writers_in_the_same_instant_the_later_one_stays(vectors: Vectors
 
     assert removed == 2
     assert [d["label"] for d in table.list().documents] == ["second", "second"]
+
+
+def test_commit_whose_answer_was_lost_is_not_made_twice(
+    vectors: Vectors, table: DocumentTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(table, rows("a", "b"))
+    fragments = table.write_fragments(rows("a", "c", label="new"))
+    replaced = [Replaced.blobs_of(["obj", "obj"], ["blob_a", "blob_c"])]
+    writer, commit = table.writer(), lance.LanceDataset.commit
+
+    def lost(*args: Any, **named: Any) -> None:
+        commit(*args, **named)
+        monkeypatch.undo()
+        raise OSError("LanceError(IO): Generic S3 error: error sending request")
+
+    monkeypatch.setattr(lance.LanceDataset, "commit", lost)
+    with pytest.raises(StoreUnavailable, match="error sending request"):
+        writer.commit(fragments, replaced)
+
+    assert writer.commit(fragments, replaced) == 1
+    assert [(d["document_id"], d["label"]) for d in table.list().documents] == [("a", "new"), ("b", "x"), ("c", "new")]
+
+
+def test_full_disk_is_told_as_such_and_breaks_nothing(tmp_path: Path) -> None:
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", tmp_path], capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"a small file system can't be mounted: {made.stderr.strip()}")
+    try:
+        vectors = Vectors(str(tmp_path))
+        table = vectors.create(SCOPE, "col_1", SCHEMA)
+        write(table, rows("a"))
+        fragments = table.write_fragments(rows("b"))
+        with (tmp_path / "filler").open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(b"0" * 4096)
+
+        for attempt in (
+            lambda: table.write_fragments(rows("c")),
+            lambda: table.commit(fragments),
+            lambda: table.ledger.add(rows("d")),
+            lambda: vectors.create(SCOPE, "col_2", SCHEMA),
+        ):
+            with pytest.raises(DiskFull, match=r"no room for documents at .*Free space"):
+                attempt()
+
+        assert [d["document_id"] for d in table.list().documents] == ["a"]
+        (tmp_path / "filler").unlink()
+        table.commit(fragments)
+        assert [d["document_id"] for d in table.list().documents] == ["a", "b"]
+    finally:
+        subprocess.run(["umount", "-l", tmp_path], check=True)
 
 
 def late_reader(uri: str, first: lance.LanceDataset) -> DocumentTable:
