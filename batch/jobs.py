@@ -26,6 +26,7 @@ from core.errors import IllegalTransition, NotFound, StoreUnavailable
 from core.ids import new_id
 from core.metrics import measured
 from core.models import finish_upload
+from core.object_removal import remove_documents
 from core.plugins import archive_ref, get_plugin
 from core.removal import finish_removal
 from core.retries import Earlier, earlier, retried_ids
@@ -92,6 +93,8 @@ class Work:
                 self._batch(scope, str(job["bucket_id"]), str(job["batch_id"]), bool(job.get("retry")))
             case "delete_collection":
                 self.vectors.drop(scope, str(job["collection_id"]))
+            case "delete_documents":
+                remove_documents(self.stores, self.vectors, job)
             case "delete_bucket" | "delete_namespace":
                 finish_removal(self.stores, job)
             case "import":

@@ -221,7 +221,7 @@ def manifest_files(stores: Stores, scope: Scope, found: Import) -> list[SourceFi
 
 
 def delete_import(stores: Stores, scope: Scope, found: Import) -> None:
-    """Delete the import: its rows are no objects any more. Documents that were made of them stay, as for any object."""
+    """Delete the import: its rows are no objects any more. Documents that were made of them stay."""
     pointer = _pointer(scope, found)
     listed = stores.records.delete(pointer.pk, pointer.sk)
     stores.records.delete(_key(scope, found.bucket_id), found.import_id)

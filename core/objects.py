@@ -19,6 +19,7 @@ from core.ids import ordered_id
 from core.imported import ObjectSource, refuse_row, row_body
 from core.imports import Rows
 from core.noun import Noun
+from core.object_removal import ask_removal
 from core.paging import Paging, Selection, listed
 from core.quotas import check_count
 from core.stores import Stores
@@ -205,9 +206,10 @@ def change_object(stores: Stores, scope: Scope, bucket: Bucket, object_id: str, 
 
 
 def delete_object(stores: Stores, scope: Scope, bucket: Bucket, object_id: str) -> None:
-    """Delete the object, its files, and its hold on the unique key."""
+    """Delete the object, its files, and its hold on the unique key; its documents by a job."""
     refuse_row(stores, scope, bucket.bucket_id, object_id, "deleted")
     thing = get_object(stores, scope, bucket.bucket_id, object_id)
+    ask_removal(stores, scope, bucket.bucket_id, object_id)  # first, so that no document is left behind
     if not stores.records.delete(scope.key("object", bucket.bucket_id), object_id):
         raise NotFound(f"There is no object {object_id!r} in this bucket.", "It was deleted meanwhile.")
     for skip_duplicates in (False, True):

@@ -154,6 +154,11 @@ class DocumentTable:
         """Delete documents; how many there were. Their objects count as done: no batch brings them back unasked."""
         return sum(self._delete(_id_in(chunk)) for chunk in _chunks(document_ids))
 
+    def delete_of_object(self, object_id: str) -> int:
+        """Delete what was made of one object; how many documents there were."""
+        where = f"{column('object_id')} = {literal(object_id)}"
+        return self._delete(where) if self.count_where(where) else 0
+
     def _delete(self, where: str) -> int:
         if set(self.schema.names) >= HIDDEN:
             made = f"({where}) AND {column(SOURCE_VERSION)} IS NOT NULL"
