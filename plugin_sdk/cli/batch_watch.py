@@ -12,6 +12,7 @@ from plugin_sdk.cli.client import Api
 
 POLL_S = 0.5
 LOGS_EVERY_S = 2.0
+LINES_EVERY_S = 2.0
 SHOWN_LOG = 2_000
 ENDED = {"COMPLETED", "COMPLETED_WITH_ERRORS", "FAILED", "CANCELED"}
 
@@ -44,13 +45,16 @@ class Watch:
         self._bar: TaskID = self._progress.add_task("PENDING", total=None, speed="")
         self._live = Live(self._progress, console=self._console, refresh_per_second=4)
         self._logged, self._asked, self._told_dashboard = 0, float("-inf"), False
+        self._line, self._said = "", float("-inf")
 
     def __enter__(self) -> "Watch":
-        self._live.__enter__()
+        if self._console.is_terminal:
+            self._live.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._live.__exit__(*error)
+        if self._console.is_terminal:
+            self._live.__exit__(*error)
 
     def show(self, task: dict[str, Any]) -> None:
         """What the task says now."""
@@ -63,6 +67,17 @@ class Watch:
         if time.monotonic() - self._asked >= LOGS_EVERY_S or task["status"] in ENDED:
             self._asked = time.monotonic()
             self._show_log()
+        if not self._console.is_terminal:
+            self._say(task, now, total, done)
+
+    def _say(self, task: dict[str, Any], now: dict[str, Any], total: int | None, done: int) -> None:
+        """A line of progress, where nothing can be redrawn: when it is another, every few seconds, and at the end."""
+        parts = [_steps(task, now), f"{done:,} of {total:,} rows" if total else "", _speed(now)]
+        line = ", ".join(part for part in parts if part)
+        is_due = time.monotonic() - self._said >= LINES_EVERY_S or task["status"] in ENDED
+        if line != self._line and is_due:
+            self._line, self._said = line, time.monotonic()
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _show_log(self) -> None:
         path = f"buckets/{self._batch['bucket_id']}/batches/{self._batch['batch_id']}/logs"
@@ -84,7 +99,7 @@ def report(task: dict[str, Any]) -> str:
     console = Console(width=100)
     with console.capture() as captured:
         console.print(table)
-    return captured.get().rstrip()
+    return "\n".join(line.rstrip() for line in captured.get().rstrip().splitlines())
 
 
 def _lines(now: dict[str, Any], found: dict[str, Any]) -> list[tuple[str, str]]:

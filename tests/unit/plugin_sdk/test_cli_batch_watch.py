@@ -58,6 +58,24 @@ def test_progress_dashboard_and_new_output_are_shown(monkeypatch: Any) -> None:
     assert "PROCESSING (Embed), 2 failed" in shown
 
 
+def test_progress_is_told_in_lines_where_nothing_can_be_redrawn(monkeypatch: Any) -> None:
+    monkeypatch.setattr("plugin_sdk.cli.batch_watch.LINES_EVERY_S", 0.0)
+    out = io.StringIO()
+
+    with Watch(Answering(), BATCH, Console(file=out, width=40)) as watch:
+        watch.show(task("PENDING"))
+        for done in (40, 40, 80):
+            watch.show(task("PROCESSING", rows=1000, rows_done=done, rows_per_s=20.0, eta_s=3.0))
+        watch.show(task("COMPLETED", rows=1000, rows_done=1000))
+
+    assert out.getvalue().splitlines() == [
+        "PENDING",
+        "PROCESSING, 40 of 1,000 rows, 20 rows/s, 3 s left",
+        "PROCESSING, 80 of 1,000 rows, 20 rows/s, 3 s left",
+        "COMPLETED, 1,000 of 1,000 rows",
+    ]
+
+
 def test_the_report_says_where_the_time_went_and_why_rows_failed() -> None:
     failures = [{"category": "runtime", "step": "Embed", "reason": "Step Embed raised ValueError.", "rows": 3}]
 
