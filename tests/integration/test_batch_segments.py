@@ -12,6 +12,7 @@ from core.batches import failed_documents
 from core.settings import Settings
 from core.stores import Stores
 from plugin_sdk.manifest import Feature, Manifest
+from tests.integration import faults
 from tests.integration.batches import COMPLETED, WITH_ERRORS, Tenant, serving
 
 pytestmark = pytest.mark.slow
@@ -29,7 +30,9 @@ MANIFEST = Manifest(
             **{name: {"type": "string"} for name in DEVICES},
         }
     },
-    parameter_schema={"properties": {"odd": {"type": "boolean", "default": False}}},
+    parameter_schema={
+        "properties": {"odd": {"type": "boolean", "default": False}, "sleep_s": {"type": "number", "default": 0.0}}
+    },
     supported_input_types=["text"],
     features=[Feature(feature_name="batch_mixed_embedding", embedding_dim=3)],
 )
@@ -114,3 +117,19 @@ def test_bad_rows_of_any_segment_and_only_they_fail(tenant: Tenant) -> None:
     failed = {f["object_id"]: f for f in failed_documents(tenant.stores, tenant.scope, batch.batch_id)}
     assert {failed[ids[1]]["step"], failed[ids[3]]["step"]} == {"Cut", "Embed"}
     assert len(failed) == 2
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_killed_worker_of_either_kind_costs_nothing(tenant: Tenant, client: Client, place: int) -> None:
+    tenant.publish(MIXED, MANIFEST)
+    collection = tenant.collect("batch_mixed", sleep_s=0.3)
+    tenant.put(*(f"word{i} and word" for i in range(100)), "RAISE")
+    batch = faults.trigger(tenant, collection)
+    tenant.until(batch, lambda _: tenant.count(collection) > 0)
+
+    faults.kill_worker(client, place)
+    ended = tenant.ended(batch)
+
+    assert ended.status is WITH_ERRORS
+    assert tenant.count(collection) == 600
+    faults.assert_as_undisturbed(tenant, collection, ended, extractor="batch_mixed")

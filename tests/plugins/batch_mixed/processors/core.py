@@ -1,4 +1,5 @@
 import os
+import time
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,10 @@ class Page:
 class Cut:
     def __init__(self, config):
         self.odd = config.get("odd", False)
+        self.sleep_s = config.get("sleep_s", 0.0)
 
     def __call__(self, batch: pd.DataFrame) -> pd.DataFrame:
+        time.sleep(self.sleep_s)
         batch["word"] = [text.split() for text in batch["data"]]
         batch = batch.explode("word", ignore_index=True)
         if any(word == "RAISE" for word in batch["word"]):

@@ -1,4 +1,5 @@
 import ctypes
+import os
 import time
 
 import pandas as pd
@@ -24,6 +25,9 @@ class Words:
             ctypes.string_at(0)
         if any("HANG" in t for t in texts):
             time.sleep(600)
+        if any("MEMORY" in t for t in texts):
+            held = [bytearray(os.urandom(1 << 20)) * 32 for _ in range(1 << 10)]
+            raise AssertionError(f"{len(held)} pieces of memory were there")
         batch["batch_words_embedding"] = [vector(t) for t in texts]
         batch["length"] = [len(t) for t in texts]
         batch["shout"] = [t.upper() for t in texts]
