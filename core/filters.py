@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from core import patterns
 from core.errors import InvalidRequest
 
 MAX_DEPTH = 16
@@ -165,6 +166,7 @@ def _text_function(field: pa.Field, operator: str, value: Any, path: str, case_s
 
 def _regex(field: pa.Field, operator: str, value: Any, path: str, case_sensitive: bool) -> str:
     name, pattern = _text(field, value, path)
+    patterns.check(pattern, f"{path}.value")
     return f"(regexp_like({name}, {literal(pattern)}{'' if case_sensitive else ', ' + literal('i')}))"
 
 

@@ -18,6 +18,23 @@ def found(pattern: str, text: str, case_sensitive: bool) -> bool:
     return _compiled(pattern, case_sensitive).search(text) is not None
 
 
+def check(pattern: str, field: str) -> None:
+    """Refuse what can't be searched for, naming the field that holds it.
+
+    Raises:
+        InvalidRequest: as above; or it uses one of the few things that RE2 has and the store's engine has not.
+    """
+    try:
+        _compiled(pattern, False)
+    except InvalidRequest as error:
+        raise InvalidRequest(error.problem, error.fix, field) from error
+    for piece in (r"\C", r"\Q", r"\E"):
+        if piece in pattern:
+            raise InvalidRequest(
+                f"The pattern {pattern[:60]!r} can't be searched for: it uses {piece}.", "Spell it out.", field
+            )
+
+
 @lru_cache(256)
 def _compiled(pattern: str, case_sensitive: bool) -> Any:
     import re2  # here, since few requests bring a pattern

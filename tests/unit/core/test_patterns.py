@@ -4,10 +4,12 @@ import subprocess
 import sys
 import time
 
+import pyarrow as pa
 import pytest
 
 from core.conditions import parse
 from core.errors import InvalidRequest
+from core.filters import to_sql
 from core.patterns import found
 
 
@@ -47,3 +49,13 @@ def test_control_plane_filters_by_pattern_without_arrow() -> None:
 
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "True\n"
     assert parse({"field": "a", "operator": "regex", "value": "^x"}) is not None
+
+
+@pytest.mark.parametrize("pattern", ["(", "[a", r"\Qa\E", "a(?=b)", "x" * 1_001])
+def test_the_store_is_never_given_a_pattern_that_it_can_not_read(pattern: str) -> None:
+    schema = pa.schema([pa.field("text", pa.string())])
+
+    with pytest.raises(InvalidRequest, match="pattern") as caught:
+        to_sql({"field": "text", "operator": "regex", "value": pattern}, schema)
+
+    assert caught.value.field == "filters.value"
