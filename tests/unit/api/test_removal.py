@@ -140,7 +140,7 @@ def test_more_than_one_round_of_records_and_files_goes(
 def test_batch_service_does_the_job(api: Api, moto_stores: Stores, jobs: list[dict[str, Any]]) -> None:
     filled(api)
     deleted = api.ok("DELETE", "/v1/buckets/docs")
-    work = Work(moto_stores, Mock(), Mock(), lambda: False)  # neither Lance nor Dask has a part in it
+    work = Work(moto_stores, Mock(), Mock(), Mock(), lambda: False)  # neither Lance nor Dask has a part in it
 
     work.do(Message(moto_stores.settings.jobs_queue, jobs.pop(), "receipt", 1))
 
