@@ -109,9 +109,9 @@ ROWS = [{"text": "one", "year": 1, "x": 0}, {"text": "two", "year": 2}, {"text":
     [
         ("rows.parquet", pa.table({"text": ["one", "two", "three"], "year": [1, 2, None], "x": ["", "", ""]})),
         ("rows.jsonl", lines(*ROWS)),
-        ("rows.ndjson.gz", gzip.compress(lines(*ROWS))),
+        ("rows.ndjson.gz", gzip.compress(lines(*ROWS), mtime=0)),
         ("rows.csv", b'x,text,year\n1,one,1\n2,"two",2\n3,three,\n'),
-        ("rows.csv.gz", gzip.compress(b"x,text,year\r\n1,one,1\r\n2,two,2\r\n3,three,\r\n")),
+        ("rows.csv.gz", gzip.compress(b"x,text,year\r\n1,one,1\r\n2,two,2\r\n3,three,\r\n", mtime=0)),
     ],
 )
 def test_every_format_gives_the_same_objects(world: World, name: str, data: bytes | pa.Table) -> None:
