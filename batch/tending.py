@@ -32,8 +32,8 @@ class Tender:
         self._thread: threading.Thread | None = None
 
     def ask(self, scope: Scope, collection_id: str) -> None:
-        """Tend the collection soon; asking twice is asking once."""
-        self._put((scope, collection_id), 0.0, ATTEMPTS)
+        """Tend the collection once it has rested for a while; asking again meanwhile changes nothing."""
+        self._put((scope, collection_id), self._stores.settings.tend_after_s, ATTEMPTS)
         with self._changed:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="tending", daemon=True)
@@ -41,7 +41,7 @@ class Tender:
 
     def _put(self, place: Place, delay_s: float, attempts: int) -> None:
         with self._changed:
-            self._due[place] = (time.monotonic() + delay_s, attempts)
+            self._due.setdefault(place, (time.monotonic() + delay_s, attempts))
             self._changed.notify()
 
     def _next(self) -> tuple[Place, int]:

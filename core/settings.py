@@ -5,7 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 PREFIX = "OPENPEEK_"
 
@@ -77,6 +85,9 @@ class Settings(BaseModel):
 
     partition_rows: PositiveInt | None = None
     """Rows of every partition; None measures: half a second of work to two in each."""
+
+    tend_after_s: NonNegativeFloat = 5.0
+    """Seconds that a collection rests after a batch before it is compacted and indexed in the background."""
 
     version_grace_s: PositiveFloat = 600.0
     """Seconds that a replaced version of a collection's dataset stays on disk: longer than any read takes."""
