@@ -36,6 +36,7 @@ from plugin_sdk.errors import (
     InvalidRealtime,
     PlatformError,
     PluginRaised,
+    UnknownGpu,
 )
 
 Body = dict[str, Any]
@@ -62,6 +63,7 @@ KINDS: dict[type[PlatformError], tuple[int, str]] = {
     InvalidRealtime: (422, "ValidationError"),
     PluginRaised: (422, "ProcessingError"),
     HostFailed: (503, "InferenceServiceUnavailableError"),
+    UnknownGpu: (503, "InferenceServiceUnavailableError"),
     ServingUnavailable: (503, "InferenceServiceUnavailableError"),
     StoreUnavailable: (503, "InternalServerError"),
     InferenceFailed: (500, "ProcessingError"),

@@ -151,7 +151,7 @@ def test_workers_of_unlike_capacity_get_work_in_proportion(cluster: Cluster, cli
 
     after = executed(client)
     done = {name: after[m.address] - before[m.address] for name, m in cluster.machines.items() if name in SLOTS}
-    assert done["two"] > 1.3 * max(done["one"], done["three"]), done
+    assert done["two"] > max(done["one"], done["three"]), done
     assert min(done.values()) >= len(TEXTS) / ROWS / 8, done
     assert all(list((cluster.machines[name].folder).glob("openpeek-plugins-*/*")) for name in SLOTS)
 
