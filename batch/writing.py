@@ -30,18 +30,25 @@ def write(
         documents = _without_versions(documents, failed)
         outcome.fragments = patient(table.write_fragments, FULL_DISK_S)(documents)
         outcome.written = documents.num_rows
+    if not outcome.failures and documents["blob_id"].equals(planned["blob_id"]):
+        return _note_replaced(planned, None, outcome)  # the usual case: each row gave its document
     written = documents["blob_id"].unique()
     stays = pc.and_(_is_in(planned["document_id"], failed_rows), pc.invert(_is_in(planned["blob_id"], written)))
     _note_replaced(planned, stays.to_numpy(), outcome)
     gave_nothing = pc.invert(pc.or_(_is_in(planned["blob_id"], written), _is_in(planned["blob_id"], failed)))
     outcome.nothing = _ledger_rows(planned.filter(gave_nothing), made_by(extraction))
+    return None
 
 
 def _note_replaced(planned: pa.Table, stays: Any, outcome: Outcome) -> None:
-    """What the commit removes: what these blobs gave before, and what their objects gave of blobs they lost."""
+    """What the commit removes: what these blobs gave before, and what their objects gave of blobs they lost.
+
+    Args:
+        stays: rows whose blobs keep what they gave before; None for none.
+    """
     objects, blobs = hashes(planned["object_id"]), hashes(planned["blob_id"])
     needed = blobs_of_versions(planned[SOURCE_VERSION])
-    gone = blobs[~stays] if stays.any() else blobs
+    gone = blobs if stays is None or not stays.any() else blobs[~stays]
     if (needed <= 1).all():
         outcome.replaced = Replaced(objects, gone, objects, blobs)
         return
