@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
 from io import BytesIO
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 from distributed import Client
 from safetensors.numpy import save
 
-from batch.cluster import cluster, gpus
+from batch.cluster import gpus
 from core.batches import cancel_batch, failed_documents, logs
 from core.buckets import change_bucket
 from core.collections import delete_collection, document_counts
@@ -29,18 +28,6 @@ from core.tenancy import Principal
 from tests.integration.batches import COMPLETED, FAILED, WITH_ERRORS, Tenant, serving
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def client(module_settings: Settings) -> Iterator[Client]:
-    with cluster(module_settings) as client:
-        yield client
-
-
-@pytest.fixture
-def tenant(module_stores: Stores, client: Client) -> Iterator[Tenant]:
-    with serving(module_stores, client):
-        yield Tenant(module_stores)
 
 
 def test_texts_become_documents_that_can_be_searched(tenant: Tenant) -> None:

@@ -2,40 +2,23 @@
 
 import io
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from distributed import Client
 
 from batch.bulk.local import LocalBulk
-from batch.cluster import cluster
 from core.batches import Batch, failed_documents
 from core.imports import Import, ask_import, delete_import, get_import
 from core.row_ids import row_id
-from core.settings import Settings
 from core.status import TaskStatus
-from core.stores import Stores
 from core.stores.blobs import BlobRef
 from core.triggers import trigger_bucket
-from tests.integration.batches import COMPLETED, FAILED, WITH_ERRORS, Tenant, serving
+from tests.integration.batches import COMPLETED, FAILED, WITH_ERRORS, Tenant
 
 pytestmark = pytest.mark.slow
 ROWS = 100_000
-
-
-@pytest.fixture(scope="module")
-def client(module_settings: Settings) -> Iterator[Client]:
-    with cluster(module_settings) as client:
-        yield client
-
-
-@pytest.fixture
-def tenant(module_stores: Stores, client: Client) -> Iterator[Tenant]:
-    with serving(module_stores, client):
-        yield Tenant(module_stores)
 
 
 def put(tenant: Tenant, name: str, data: bytes | pa.Table, group_rows: int = 40_000) -> BlobRef:

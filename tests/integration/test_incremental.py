@@ -1,35 +1,18 @@
 """Incremental: a batch processes what is new, changed, failed before or made otherwise, and leaves all else as it is."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from distributed import Client
 
-from batch.cluster import cluster
 from batch.tending import tend
 from core.batches import Batch
 from core.collections import Collection, change_collection, document_counts, find_collection
 from core.migration import move_collection
-from core.settings import Settings
-from core.stores import Stores
 from core.triggers import backfill, trigger_collection
-from tests.integration.batches import COMPLETED, WITH_ERRORS, WORDS_MANIFEST, Tenant, serving
+from tests.integration.batches import COMPLETED, WITH_ERRORS, WORDS_MANIFEST, Tenant
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def client(module_settings: Settings) -> Iterator[Client]:
-    with cluster(module_settings) as client:
-        yield client
-
-
-@pytest.fixture
-def tenant(module_stores: Stores, client: Client) -> Iterator[Tenant]:
-    with serving(module_stores, client):
-        yield Tenant(module_stores)
 
 
 def trigger(tenant: Tenant, collection: Collection, **asked: Any) -> Batch:
