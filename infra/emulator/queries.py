@@ -140,7 +140,10 @@ def _page(plain: Plain, table: Any) -> Request:
         low = max(low, bisect_right(keys, plain.start))
     elif plain.start is not None:
         high = min(high, bisect_left(keys, plain.start))
-    found = keys[low:high][: plain.limit] if plain.forward else keys[low:high][::-1][: plain.limit]
+    if plain.forward:
+        found = keys[low : min(high, low + plain.limit)]
+    else:
+        found = keys[max(low, high - plain.limit) : high][::-1]
     whole = [items[k] for k in found]
     shown = [{a: item[a] for a in plain.attributes if a in item} for item in whole] if plain.attributes else whole
     page: Request = {"Items": shown, "Count": len(found), "ScannedCount": len(found)}
