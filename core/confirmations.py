@@ -13,6 +13,7 @@ from core.quotas import check_count
 from core.status import TaskStatus
 from core.stores import Stores
 from core.stores.blobs import BlobInfo, BlobRef
+from core.stores.records import Body
 from core.tasks import Task, create_task, update_task
 from core.tenancy import Scope
 from core.uploads import (
@@ -73,6 +74,20 @@ def confirm_upload(
         stores.blobs.delete(file_of(stores, kept))
         fields |= _told_by(held)
     return completed(stores, scope, upload, object_id=held.object_id, **fields)
+
+
+def keep_upload(stores: Stores, scope: Scope, bucket: Bucket, upload_id: str) -> Upload:
+    """The upload, its file where it stays; no object is made of the file, unless that has happened already.
+
+    Raises:
+        as `confirm_upload`.
+    """
+
+    def without_object(body: Body) -> Body | None:
+        return body | {"create_object_on_confirm": False} if body["status"] == TaskStatus.PENDING else None
+
+    stores.records.update(scope.key("upload", bucket.bucket_id), upload_id, without_object)
+    return confirm_upload(stores, scope, bucket, upload_id)
 
 
 def confirm_uploads(stores: Stores, scope: Scope, bucket: Bucket, asked: Sequence[Mapping[str, Any]]) -> Task:

@@ -6,6 +6,7 @@ from fastapi import Depends, Request
 from pydantic import Field
 
 from core.buckets import find_bucket
+from core.confirmations import keep_upload
 from core.imports import Bulk, Rows, ask_import, delete_import, get_import, list_imports
 from core.paging import Paging
 from core.stores import Stores
@@ -57,6 +58,8 @@ class CreateImport(Body):
 def create(stores: StoresOf, scope: WriteScope, bulk: BulkOf, bucket_identifier: str, body: CreateImport) -> Answer:
     """Make every row of the files an object; small ones while the request waits, others by a task."""
     bucket = find_bucket(stores, scope, bucket_identifier)
+    if body.upload_id and body.url is None:
+        keep_upload(stores, scope, bucket, body.upload_id)  # its arrival, told by S3, would move the file meanwhile
     made, task = ask_import(stores, scope, bucket, body.model_dump(exclude_unset=True), bulk)
     return Answer(made.answer(), status_code=200 if task is None else 202)
 

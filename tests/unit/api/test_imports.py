@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from batch.bulk.importing import finish_import
 from batch.bulk.local import LocalBulk
 from batch.serving.app import create_app as create_serving
+from core.arrivals import register_file
 from core.stores import Stores
 from core.stores.blobs import BlobRef
 from core.stores.vectors import Vectors
@@ -45,6 +46,25 @@ def caller(new_tenant: NewTenant, moto_stores: Stores, app: FastAPI) -> Iterator
     app.state.bulk = LocalBulk()
     yield Caller(new_tenant(), moto_stores)
     app.state.bulk = None
+
+
+@pytest.mark.parametrize("arrives", ["before the import", "after it"])
+def test_the_arrival_of_the_file_takes_nothing_from_its_import(caller: Caller, arrives: str) -> None:
+    upload = caller.upload("rows.csv", b"text\none\ntwo\n")
+    landed = BlobRef(
+        caller.stores.settings.object_bucket, caller.api.ok("GET", f"/v1/buckets/docs/uploads/{upload}")["s3_key"]
+    )
+    if arrives == "before the import":
+        register_file(caller.stores, landed)
+    made = caller.ask("POST", "objects/import", {"upload_id": upload})
+    if arrives == "after it":
+        register_file(caller.stores, landed)
+
+    assert made.status_code == 200, made.text
+    listed = caller.api.ok("POST", "/v1/buckets/docs/objects/list", {})["results"]
+    texts = [blob.get("data") for o in listed for blob in o["blobs"]]
+    assert [text for text in texts if text] == ["one", "two"]
+    assert (len(listed) == 2) == (arrives == "after it")  # before it, the file became an object of its own
 
 
 def test_an_import_is_made_listed_shown_and_deleted(caller: Caller) -> None:
