@@ -29,19 +29,31 @@ GIVEN = URL in os.environ
 _numbers = itertools.count()
 
 
+@pytest.fixture(scope="session")
+def given_door() -> Iterator[Api]:
+    """What `make deploy-local` deployed."""
+    with httpx.Client(base_url=os.environ[URL], timeout=60) as client:
+        yield Api(client, os.environ[KEY])
+
+
+@pytest.fixture(scope="session")
+def functions_door(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """The functions; deployed once, since the stack keeps the address of the serving node that it was deployed with."""
+    yield from behind_functions(emulator, tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="session")
+def gateway_door(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """The gateway of one machine."""
+    settings = provisioned(emulator, tmp_path_factory.mktemp("data"))
+    yield from behind_gateway(settings.model_copy(update={"scan_wait_s": 0.01}))
+
+
 @pytest.fixture(scope="session", params=["given"] if GIVEN else ["gateway", "functions"])
-def door(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+def door(request: pytest.FixtureRequest) -> Api:
     """An admin of a new organization, and a way in."""
-    if request.param == "given":
-        with httpx.Client(base_url=os.environ[URL], timeout=60) as client:
-            yield Api(client, os.environ[KEY])
-        return
-    emulator: Emulator = request.getfixturevalue("emulator")
-    if request.param == "functions":
-        yield from behind_functions(emulator, tmp_path_factory.mktemp("data"))
-    else:
-        settings = provisioned(emulator, tmp_path_factory.mktemp("data"))
-        yield from behind_gateway(settings.model_copy(update={"scan_wait_s": 0.01}))
+    found: Api = request.getfixturevalue(f"{request.param}_door")
+    return found
 
 
 def behind_functions(emulator: Emulator, folder: Path) -> Iterator[Api]:
