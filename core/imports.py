@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from core.blob_input import Files, check_url
 from core.bucket_schema import BLOB_TYPES, FILE_TYPES, properties_of
 from core.buckets import Bucket, count, take_room
-from core.errors import AlreadyExists, InvalidRequest, NotFound
+from core.errors import AlreadyExists, InvalidRequest, NotFound, StaleRecord
 from core.ids import ordered_id
 from core.noun import Noun
 from core.paging import Paging, Selection, Source, listed
@@ -137,7 +137,7 @@ def note_import(stores: Stores, scope: Scope, wanted: Import, **fields: Any) -> 
     changed = wanted.changed(**fields)
     record = stores.records.update(_key(scope, wanted.bucket_id), wanted.import_id, lambda _: changed.body())
     if record is None:
-        raise NotFound(f"The import {wanted.import_id} was deleted meanwhile.", "Import the file again.")
+        raise _gone(wanted)
     if changed.task_id:
         progress = {"import_id": wanted.import_id, "rows": changed.rows, "files": changed.files}
         update_task(
@@ -156,6 +156,7 @@ def complete_import(stores: Stores, scope: Scope, bucket: Bucket, done: Import, 
 
     Raises:
         QuotaExceeded: the bucket may not hold so many more objects.
+        NotFound: the import was deleted meanwhile.
     """
     done = done.changed(status=TaskStatus.COMPLETED)
     pointer = _pointer(scope, done)
@@ -163,8 +164,8 @@ def complete_import(stores: Stores, scope: Scope, bucket: Bucket, done: Import, 
         return done
     take_room(stores, scope, bucket.bucket_id, objects=done.rows, size_bytes=done.size_bytes)
     try:
-        _write(stores, scope, done, files)
-        stores.records.create(pointer)
+        _put_manifest(stores, scope, done, files)
+        _register(stores, scope, done)
     except BaseException as error:
         count(stores, scope, bucket.bucket_id, objects=-done.rows, size_bytes=-done.size_bytes)
         if not isinstance(error, AlreadyExists):
@@ -172,14 +173,31 @@ def complete_import(stores: Stores, scope: Scope, bucket: Bucket, done: Import, 
     return done
 
 
-def _write(stores: Stores, scope: Scope, done: Import, files: Sequence[SourceFile]) -> None:
+def _register(stores: Stores, scope: Scope, done: Import) -> None:
+    """Its record and its place among the objects, at once: who sees it completed finds its rows."""
+    pointer, entry = _pointer(scope, done), _entry(scope, done)
+    while True:
+        asked = stores.records.get(entry.pk, entry.sk)
+        if asked is None and done.task_id:
+            raise _gone(done)
+        new, over = ([pointer, entry], []) if asked is None else ([pointer], [(asked, done.body())])
+        try:
+            return stores.records.create_all(new, over=over)
+        except StaleRecord:  # its progress was noted meanwhile, or it was deleted
+            continue
+
+
+def _gone(wanted: Import) -> NotFound:
+    return NotFound(f"The import {wanted.import_id} was deleted meanwhile.", "Import the file again.")
+
+
+def _put_manifest(stores: Stores, scope: Scope, done: Import, files: Sequence[SourceFile]) -> None:
     manifest = {"format": done.format, "columns": [c.model_dump() for c in done.columns]}
     stores.blobs.put(
         _manifest_ref(stores, scope, done),
         orjson.dumps(manifest | {"id_column": done.id_column, "files": [asdict(f) for f in files]}),
         "application/json",
     )
-    stores.records.put_many([_entry(scope, done)])
 
 
 def get_import(stores: Stores, scope: Scope, bucket_id: str, import_id: str) -> Import:

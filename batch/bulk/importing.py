@@ -107,7 +107,8 @@ def finish_import(stores: Stores, job: Mapping[str, Any]) -> None:
     try:
         wanted = get_import(stores, scope, bucket_id, import_id)
         bucket = find_bucket(stores, scope, bucket_id)
-        if wanted.status.ended:
+        if wanted.status.ended:  # whoever ended it may not have come to tell its task
+            note_import(stores, scope, wanted)
             return
         note_import(stores, scope, wanted, status=TaskStatus.PROCESSING)
     except NotFound:

@@ -121,14 +121,20 @@ class Records:
             raise
         return Record(entry.pk, entry.sk, entry.body, entry.index, entry.expires_at)
 
-    def create_all(self, entries: Sequence[Entry], turn: Turn | None = None) -> None:
+    def create_all(
+        self, entries: Sequence[Entry], turn: Turn | None = None, over: Sequence[tuple[Record, Body]] = ()
+    ) -> None:
         """Write up to 99 records that must not exist: all or none, and none when `turn` is not the next any more.
+
+        Args:
+            over: records that get new bodies in the same write, if they are still as they were read.
 
         Raises:
             AlreadyExists: one of them does; its `problem` begins with that record's sort key.
-            StaleRecord: someone else took the turn.
+            StaleRecord: someone else took the turn, or changed or deleted a record of `over`.
         """
         writes: list[Any] = [{"Put": {"TableName": self._table, "Item": _item(e, 1), **_absent()}} for e in entries]
+        writes += [{"Put": {"TableName": self._table, **_replacing(record, body)}} for record, body in over]
         if turn is not None:
             writes.append({"Update": {"TableName": self._table, **_taking(turn)}})
         try:
@@ -137,8 +143,10 @@ class Records:
             if error_code(error) != "TransactionCanceledException":
                 raise
             reasons = error.response.get("CancellationReasons", [])
-            if turn is not None and (len(reasons) <= len(entries) or reasons[-1].get("Code") not in (None, "None")):
-                raise StaleRecord(f"{turn.sk} is taken by someone else.", "Try again.") from error
+            others = [*(record.sk for record, _ in over), *([turn.sk] if turn else [])]
+            for sk, reason in zip(others, reasons[len(entries) :] or [{"Code": ""}] * len(others), strict=False):
+                if reason.get("Code") not in (None, "None"):
+                    raise StaleRecord(f"{sk} was changed by someone else.", "Read it again and retry.") from error
             taken = [e.sk for e, r in zip(entries, reasons, strict=False) if r.get("Code") == "ConditionalCheckFailed"]
             raise AlreadyExists(f"{(taken or ['A record'])[0]} exists.", "Use another name.") from error
 
@@ -153,20 +161,15 @@ class Records:
         Raises:
             StaleRecord: someone changed or deleted it since.
         """
-        entry = Entry(record.pk, record.sk, body, index or record.index, record.expires_at)
+        index = index or record.index
         try:
             with talking_to("DynamoDB"):
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=_item(entry, record.version + 1),
-                    ConditionExpression="version = :v",
-                    ExpressionAttributeValues={":v": {"N": str(record.version)}},
-                )
+                self._client.put_item(TableName=self._table, **_replacing(record, body, index))
         except ClientError as error:
             if error_code(error) in ("ConditionalCheckFailedException", CONFLICT):
                 raise StaleRecord(f"{record.sk} was changed by someone else.", "Read it again and retry.") from error
             raise
-        return Record(entry.pk, entry.sk, body, entry.index, entry.expires_at, record.version + 1)
+        return Record(record.pk, record.sk, body, index, record.expires_at, record.version + 1)
 
     def update(self, pk: str, sk: str, change: Callable[[Body], Body | None], *, attempts: int = 100) -> Record | None:
         """Apply `change` to the body, again and again until nobody interferes.
@@ -422,6 +425,15 @@ def _taking(turn: Turn) -> dict[str, Any]:
         "ConditionExpression": "turns = :number" if turn.number else "attribute_not_exists(turns)",
         "ExpressionAttributeValues": {":one": {"N": "1"}}
         | ({":number": {"N": str(turn.number)}} if turn.number else {}),
+    }
+
+
+def _replacing(record: Record, body: Body, index: tuple[str, str] | None = None) -> dict[str, Any]:
+    entry = Entry(record.pk, record.sk, body, index or record.index, record.expires_at)
+    return {
+        "Item": _item(entry, record.version + 1),
+        "ConditionExpression": "version = :v",
+        "ExpressionAttributeValues": {":v": {"N": str(record.version)}},
     }
 
 

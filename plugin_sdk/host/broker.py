@@ -79,6 +79,9 @@ class Answerer:
     def answered(self, frame: Frame, deadline: float) -> Iterator[Answer]:
         """The answer to a question; its descriptor is closed at the end.
 
+        Args:
+            deadline: a program that still runs then is killed.
+
         Raises:
             ProtocolError: the question has no form that an honest host's has.
         """

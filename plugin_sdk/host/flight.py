@@ -9,6 +9,9 @@ from plugin_sdk.host.board import Flying, Reader
 LOOK_S = 0.1
 """How often the worker looks at the board while it waits."""
 
+TO_TELL, TO_TELL_S = 0.25, 10.0
+"""The part of a call's time that a host keeps when a program has used up the rest, and the most of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -54,6 +57,11 @@ class Flight:
     def deadline(self) -> float:
         """When the oldest batch's time is up; with none under way, that of the call since the last change."""
         return min(self._since.values(), default=self._active) + self.timeout_s
+
+    @property
+    def program_deadline(self) -> float:
+        """When a program that was lent is killed: early enough that the host can still say so."""
+        return self.deadline - min(self.timeout_s * TO_TELL, TO_TELL_S)
 
     @property
     def step(self) -> str:

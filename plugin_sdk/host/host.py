@@ -380,7 +380,7 @@ class PluginHost:
 
     def _answer(self, question: Frame, flight: Flight) -> None:
         began = time.monotonic()
-        with self._questions.answered(question, flight.deadline) as (told, fd):
+        with self._questions.answered(question, flight.program_deadline) as (told, fd):
             if question.op != Op.PROGRAM:  # what a plugin has done elsewhere is done in its own time
                 flight.pause(time.monotonic() - began)
             self._connection.send(encode(Op.ANSWER, told), [] if fd is None else [fd], deadline=flight.deadline)

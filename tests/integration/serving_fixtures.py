@@ -137,7 +137,7 @@ def running(stores: Stores) -> Iterator[httpx.Client]:
         yield client
 
 
-def wait_for(condition: Any, timeout_s: float = 30.0) -> Any:
+def wait_for(condition: Any, timeout_s: float = 100.0) -> Any:
     """Wait until the condition holds, and give back what it gave."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

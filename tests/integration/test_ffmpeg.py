@@ -359,7 +359,7 @@ found['alive'] = subprocess.run(['ffmpeg', '-y', '-i', 'tone.wav', 'x.wav'], cap
 
 def test_a_run_without_end_is_killed_with_the_time_limit_of_the_call(plugin):
     endless = "['ffmpeg', '-f', 'lavfi', '-i', 'testsrc', '-f', 'null', '-']"
-    with Zygote(HostSettings(call_timeout_s=2, scratch_mb=8)) as quick, opened(quick, plugin) as host:
+    with Zygote(HostSettings(call_timeout_s=6, scratch_mb=8)) as quick, opened(quick, plugin) as host:
         said = tried(host, f"import subprocess; found = subprocess.run({endless}, capture_output=True).stderr.decode()")
 
     assert said == "ffmpeg was killed: time limit. Give it less to do, or raise the limit.\n"

@@ -64,7 +64,7 @@ class Cluster:
 
     def check(self, collection: Collection, batch: Batch) -> None:
         """The batch ended with the documents of an undisturbed run, each once."""
-        ended = self.tenant.ended(batch, 60)
+        ended = self.tenant.ended(batch)
         assert ended.status is COMPLETED, (ended.error, self.logs())
         documents = self.tenant.table(collection).list(limit=10_000).documents
         assert sorted(d["text"] for d in documents) == sorted(TEXTS)
@@ -128,7 +128,7 @@ def reachable(address: str) -> bool:
     return True
 
 
-def eventually(reached: Callable[[], Any], logs: Callable[[], str], timeout_s: float = 30.0) -> None:
+def eventually(reached: Callable[[], Any], logs: Callable[[], str], timeout_s: float = 100.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not reached():
         assert time.monotonic() < deadline, logs()

@@ -41,7 +41,7 @@ def put(presigned: Presigned, data: bytes) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def verdict(stores: Stores, presigned: Presigned, timeout_s: float = 20.0) -> ScanRecord:
+def verdict(stores: Stores, presigned: Presigned, timeout_s: float = 100.0) -> ScanRecord:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if record := get_scan(stores, presigned.upload.upload_id):

@@ -14,7 +14,7 @@ from tests.integration.platforms import Platform
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-def eventually(holds, timeout_s: float = 45.0) -> bool:
+def eventually(holds, timeout_s: float = 100.0) -> bool:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if holds():

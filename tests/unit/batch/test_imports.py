@@ -358,6 +358,66 @@ def test_large_files_are_imported_by_a_job_with_a_task(world: World, monkeypatch
     assert "line 2: 'year' is 'y'" in str(now.error)
 
 
+def asked_by_job(world: World, monkeypatch: pytest.MonkeyPatch) -> tuple[Import, dict[str, Any]]:
+    """An import that waits for its job, and the job."""
+    monkeypatch.setattr(core_imports, "SMALL_BYTES", 1)
+    url = world.file("rows.csv", b"text\nx\ny\n")
+    made, _ = ask_import(world.stores, world.scope, world.bucket, {"url": url}, BULK)
+    (message,) = world.stores.queues.receive(world.stores.settings.jobs_queue, wait_s=0)
+    return made, dict(message.body)
+
+
+def test_who_sees_an_import_completed_finds_its_rows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, job = asked_by_job(world, monkeypatch)
+    client = world.stores.records._client
+    seen: set[tuple[TaskStatus, int]] = set()
+
+    def looking(write: Any) -> Any:
+        def call(**asked: Any) -> Any:
+            answer = write(**asked)
+            now = get_import(world.stores, world.scope, world.bucket.bucket_id, made.import_id)
+            seen.add((now.status, len(world.listed())))
+            return answer
+
+        return call
+
+    for name in ("put_item", "update_item", "transact_write_items", "batch_write_item"):
+        monkeypatch.setattr(client, name, looking(getattr(client, name)))
+    finish_import(world.stores, job)
+
+    assert seen == {(TaskStatus.PROCESSING, 0), (TaskStatus.COMPLETED, 2)}
+
+
+def test_an_import_deleted_while_it_is_registered_leaves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, job = asked_by_job(world, monkeypatch)
+    create_all = world.stores.records.create_all
+
+    def late(*args: Any, **options: Any) -> None:
+        delete_import(world.stores, world.scope, made)
+        create_all(*args, **options)
+
+    monkeypatch.setattr(type(world.stores.records), "create_all", lambda _, *args, **options: late(*args, **options))
+    finish_import(world.stores, job)
+
+    assert world.listed() == []
+    assert list(each_import(world.stores, world.scope, world.bucket.bucket_id)) == []
+    assert counts_of(world.stores, world.scope, world.bucket.bucket_id).objects == 0
+
+
+def test_the_task_of_a_completed_import_is_told_by_the_next_who_takes_its_job(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, job = asked_by_job(world, monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr(core_imports, "update_task", lambda *_, **__: None)  # killed before it came to it
+        finish_import(world.stores, job)
+
+    finish_import(world.stores, job)
+
+    assert made.task_id is not None
+    assert get_task(world.stores, world.scope.org_id, made.task_id).status is TaskStatus.COMPLETED
+
+
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\r\x00", exclude_categories=["Cs"]), min_size=1)
 
 
