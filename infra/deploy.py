@@ -1,11 +1,13 @@
 """Deploys template.yaml to a running AWS emulator: `make deploy-local`.
 
 Run as `python -m infra.deploy`. It leaves the address of the HTTP API and an admin's key in `build/deployed.env`, which
-`make test-deployed` reads.
+`make test-deployed` reads, and where the data routes lead: to the node of `mixpeek up` where that runs on the same
+emulator, else to a free port, on which `make test-deployed` starts a node of its own.
 """
 
 import argparse
 import os
+import socket
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -16,10 +18,13 @@ from core.stores import Stores
 from core.stores.aws import client
 from infra.emulator.stack import deploy
 from infra.lambdas import ROOT
+from infra.local.home import Home
+from infra.local.state import PlatformState
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:4566"
 LEFT_AT = ROOT / "build" / "deployed.env"
 URL, KEY = "OPENPEEK_TEST_URL", "OPENPEEK_TEST_KEY"
+SERVING, ENDPOINT = "OPENPEEK_TEST_SERVING_URL", "OPENPEEK_TEST_ENDPOINT"
 
 
 def api_url(settings: Settings, stack: str) -> str:
@@ -30,17 +35,31 @@ def api_url(settings: Settings, stack: str) -> str:
     return f"{settings.aws_endpoint_url}/_aws/execute-api/{api_id}/$default"
 
 
-def leave(path: Path, url: str, key: str) -> None:
-    """Write address and key where only the user can read them."""
+def serving_place(endpoint: str, home: Home, before: str | None) -> str:
+    """Where data routes lead if nobody says: the node that runs on this emulator, the place of `before`, or a free one."""
+    platform = PlatformState.read(home)
+    if platform and platform.supervisor.alive and platform.endpoint_url == endpoint:
+        return platform.base_url
+    return before or f"http://127.0.0.1:{_free_port()}"
+
+
+def leave(path: Path, said: dict[str, str]) -> None:
+    """Write addresses and key where only the user can read them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
-    path.write_text(f"{URL}='{url}'\n{KEY}='{key}'\n")
+    path.write_text("".join(f"{name}='{value}'\n" for name, value in said.items()))
 
 
 def left(path: Path) -> dict[str, str]:
     """What `leave` wrote, or nothing."""
     lines = path.read_text().splitlines() if path.exists() else []
     return {name: value.strip("'") for name, _, value in (line.partition("=") for line in lines)}
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def _require_running(endpoint: str) -> None:
@@ -60,16 +79,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m infra.deploy", description=main.__doc__)
     parser.add_argument("--endpoint", default=os.environ.get("AWS_ENDPOINT_URL", DEFAULT_ENDPOINT))
     parser.add_argument("--stack", default="openpeek")
-    served_at = os.environ.get("OPENPEEK_SERVING_URL", "")
-    parser.add_argument("--serving-url", default=served_at, help="where inference, documents and search are served")
+    served_at = os.environ.get("OPENPEEK_SERVING_URL")
+    parser.add_argument(
+        "--serving-url", default=served_at, help='where inference, documents and search are served; "" leaves them out'
+    )
     asked = parser.parse_args()
     _require_running(asked.endpoint)
+    before = left(LEFT_AT)
+    serving_url = asked.serving_url
+    if serving_url is None:
+        serving_url = serving_place(asked.endpoint, Home.of(), before.get(SERVING))
     settings = Settings(aws_endpoint_url=asked.endpoint, uploads_queue=f"{asked.stack}-uploads")
-    changed = deploy(settings, asked.stack, serving_url=asked.serving_url)
-    key = bootstrap(Stores.open(settings), left(LEFT_AT).get(KEY))
+    changed = deploy(settings, asked.stack, serving_url=serving_url)
+    key = bootstrap(Stores.open(settings), before.get(KEY))
     url = api_url(settings, asked.stack)
-    leave(LEFT_AT, url, key)
-    print(f"{'deployed' if changed else 'unchanged'}: {url}\nan admin's key is in {LEFT_AT}")
+    leave(LEFT_AT, {URL: url, KEY: key, SERVING: serving_url, ENDPOINT: asked.endpoint})
+    print(f"{'deployed' if changed else 'unchanged'}: {url}")
+    print(f"data routes lead to {serving_url}" if serving_url else "there are no data routes")
+    print(f"an admin's key is in {LEFT_AT}")
 
 
 if __name__ == "__main__":

@@ -13,11 +13,12 @@ import uvicorn
 
 
 @contextmanager
-def served(app: Any, *, lifespan: bool) -> Iterator[str]:
+def served(app: Any, *, lifespan: bool, port: int = 0) -> Iterator[str]:
     """The app's address while it is served; it has begun and ended its lifespan if that is wanted."""
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on" if lifespan else "off"))
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
         thread = threading.Thread(target=partial(asyncio.run, server.serve([listener])), daemon=True)
         thread.start()
         while not server.started:

@@ -1,13 +1,16 @@
 """The doors that the HTTP suite goes through: the local gateway, and API Gateway with the deployed functions behind it.
 
-With OPENPEEK_TEST_URL and OPENPEEK_TEST_KEY set, it goes through that door alone (`make test-deployed`).
+With OPENPEEK_TEST_URL and the other variables that `infra.deploy` leaves, it goes through that door alone
+(`make test-deployed`).
 """
 
 import itertools
 import os
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -17,7 +20,7 @@ from core.organizations import bootstrap
 from core.settings import Settings
 from core.stores import Stores
 from core.stores.vectors import Vectors
-from infra.deploy import KEY, URL, api_url
+from infra.deploy import ENDPOINT, KEY, SERVING, URL, api_url
 from infra.emulator import Emulator
 from infra.emulator.stack import deploy
 from infra.local.gateway import create_gateway
@@ -30,10 +33,24 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def given_door() -> Iterator[Api]:
-    """What `make deploy-local` deployed."""
-    with httpx.Client(base_url=os.environ[URL], timeout=60) as client:
-        yield Api(client, os.environ[KEY])
+def given_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """What `make deploy-local` deployed; where its data routes lead to nobody, a serving node is started there."""
+    with ExitStack() as stack:
+        serving_url = os.environ.get(SERVING)
+        if serving_url and not answers(serving_url):
+            settings = Settings(aws_endpoint_url=os.environ[ENDPOINT], data_uri=str(tmp_path_factory.mktemp("data")))
+            node = data_app(Stores.open(settings), Vectors.at(settings), settings)
+            stack.enter_context(served(node, lifespan=True, port=urlsplit(serving_url).port or 80))
+        yield Api(stack.enter_context(httpx.Client(base_url=os.environ[URL], timeout=60)), os.environ[KEY])
+
+
+def answers(url: str) -> bool:
+    """Whether a server is there, whatever it says."""
+    try:
+        httpx.get(url, timeout=60)
+    except httpx.TransportError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="session")
