@@ -21,6 +21,11 @@ ENDED_BY_OTHERS = (
 """Why a host may have ended that its row need not be blamed for: one that stands alone is tried again."""
 
 
+def ended_by_others(error: HostFailed) -> bool:
+    """Whether something else than what it ran may have ended the host."""
+    return error.reason in ENDED_BY_OTHERS
+
+
 @dataclass(slots=True)
 class Trials:
     """What is still to be tried, the next last."""
@@ -39,7 +44,7 @@ class Trials:
         if rows.num_rows > 1:
             self.waiting += parts(rows, error.rows)
             return []
-        if error.reason in ENDED_BY_OTHERS and self._tried(rows) < TRIES_ALONE:
+        if ended_by_others(error) and self._tried(rows) < TRIES_ALONE:
             self.waiting.append(rows)
             return []
         self._alone += 1

@@ -31,7 +31,7 @@ from batch.pulse import Pulse
 from batch.reading import Reader
 from batch.remote import own_settings
 from batch.segments import Carried, Segment, renamed, segments_of
-from batch.suspects import Trials
+from batch.suspects import TRIES_ALONE, Trials, ended_by_others
 from batch.writing import write
 from core.document_schema import HIDDEN
 from core.errors import DiskFull, StoreUnavailable
@@ -320,8 +320,16 @@ def warm(extraction: Extraction) -> StepFacts | PlatformError:
 
 
 def _facts(worker: Worker, extraction: Extraction, plugin: PluginRef) -> StepFacts:
-    with worker.hosts.lease(extraction, plugin) as pipeline:
-        return StepFacts([step.label for step in pipeline.steps], segments_of(pipeline.steps))
+    tries = 0
+    while True:
+        try:
+            with worker.hosts.lease(extraction, plugin) as pipeline:
+                return StepFacts([step.label for step in pipeline.steps], segments_of(pipeline.steps))
+        except HostFailed as error:
+            tries += 1
+            if tries >= TRIES_ALONE or not ended_by_others(error):
+                raise
+            log.warning("a plugin host was ended as it opened", extra={"reason": error.reason})
 
 
 def abort(settings: Settings, run_id: str) -> None:

@@ -16,6 +16,9 @@ from plugin_sdk.host.masking import Masks
 from plugin_sdk.host.protocol import Frame, FrameReader, from_host
 from plugin_sdk.host.transport import CHUNK, receive_some, rights
 
+Number = tuple[int, int]
+"""What a zygote calls a process of its, after how many zygotes its worker had before: the next one counts anew."""
+
 LOG_LIMIT = 64 << 10
 DRAIN_LIMIT = 1 << 20
 """Bytes of log read at the end of a call; what an endless printer adds after them waits in the pipe."""
@@ -83,7 +86,7 @@ class Connection:
     """A host's control socket, log pipe and process handle; `number` is what its zygote calls it."""
 
     def __init__(
-        self, control: socket.socket, log: int, pid: int, number: int, handle: int | None, max_reply: int
+        self, control: socket.socket, log: int, pid: int, number: Number, handle: int | None, max_reply: int
     ) -> None:
         control.setblocking(False)
         os.set_blocking(log, False)

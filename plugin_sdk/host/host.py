@@ -18,7 +18,7 @@ from plugin_sdk.errors import HostFailed, InvalidPipeline, InvalidRealtime, Plat
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host.board import Reader
 from plugin_sdk.host.broker import Answerer, Broker, Handed
-from plugin_sdk.host.connection import Connection, HostEnded, HostSilent
+from plugin_sdk.host.connection import Connection, HostEnded, HostSilent, Number
 from plugin_sdk.host.flight import Flight, OnProgress
 from plugin_sdk.host.lent import Lender
 from plugin_sdk.host.masking import Masks
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 READY_TIMEOUT_S = 30.0
+END_S = 2.0
+"""A host that has closed its connection is over within this; its process ends last of all that it has."""
+
 OUTPUT_BYTES = 16 << 20
 """A result up to this size comes back without another question."""
 
@@ -50,7 +53,7 @@ class Keeper(Protocol):
 
     def start_program(self, path: str) -> tuple[Connection, Path]: ...
 
-    def exit_of(self, number: int) -> tuple[int | None, int]: ...
+    def exit_of(self, number: Number) -> tuple[int | None, int]: ...
 
     def forget(self, host: "PluginHost") -> None: ...
 
@@ -389,7 +392,7 @@ class PluginHost:
         """End the host, keep why, and give back all that it had; the reason is the worker's own, else its exit's."""
         if reason:
             self._connection.kill()
-        over = self._connection.ended(0.2)
+        over = self._connection.ended(END_S)
         if not over:
             reason = reason or "killed: closed its connection"
             self._connection.kill()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from plugin_sdk.errors import HostFailed, PlatformError
-from plugin_sdk.host.connection import Connection
+from plugin_sdk.host.connection import Connection, Number
 from plugin_sdk.host.ffmpeg_command import Command, command
 from plugin_sdk.host.program_process import STDERR, STDIN, STDOUT
 from plugin_sdk.host.programs import INSTALL, NAMES
@@ -51,7 +51,7 @@ class Run:
         connection: Connection,
         folder: int,
         scratch: Path,
-        exit_of: Callable[[int], tuple[int | None, int]],
+        exit_of: Callable[[Number], tuple[int | None, int]],
     ) -> None:
         self.command = asked
         self._connection, self._folder, self._exit_of = connection, folder, exit_of
@@ -183,7 +183,7 @@ class Lender:
         self,
         programs: dict[str, str],
         start: Callable[[str], tuple[Connection, Path]],
-        exit_of: Callable[[int], tuple[int | None, int]],
+        exit_of: Callable[[Number], tuple[int | None, int]],
     ) -> None:
         """Nothing is started yet.
 

@@ -5,12 +5,13 @@ import json
 import logging
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -21,7 +22,7 @@ from plugin_sdk.host import board as boards
 from plugin_sdk.host import gpu
 from plugin_sdk.host.broker import Broker
 from plugin_sdk.host.cgroups import Groups, groups
-from plugin_sdk.host.connection import Connection
+from plugin_sdk.host.connection import Connection, Number
 from plugin_sdk.host.host import PluginHost
 from plugin_sdk.host.missing import LANDLOCK, NAMESPACES, check_accepted
 from plugin_sdk.host.model_view import DOWNLOADS
@@ -38,6 +39,10 @@ BOOT = "import sys; sys.path.insert(0, sys.argv[3]); from plugin_sdk.host.zygote
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 HUB = ("HF_ENDPOINT",)
 KEPT = ("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ")
+BY_OTHERS = {-signal.SIGKILL, -signal.SIGTERM}
+ENDS_S = 1.0
+"""A zygote that has closed its end is over within this."""
+
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -58,6 +63,7 @@ class Zygote:
         self._errors: IO[bytes] | None = None
         self._lock = threading.RLock()
         self._hosts: set[PluginHost] = set()
+        self._starts = 0
         self._scratch = ""
         self._groups: Groups | None = None
         self.programs = find_programs() if sys.platform == "linux" else {}
@@ -101,12 +107,9 @@ class Zygote:
         Raises:
             HostFailed: the host did not come up.
         """
-        with self._lock:
-            self._ensure()
-            scratch = Path(tempfile.mkdtemp(dir=self._scratch))
         board = shared_file(boards.SIZE, "board")
         try:
-            connection = self._fork(self._plan(plugin_folder, name, scratch, env=env), board)
+            connection, scratch = self._fork(lambda scratch: self._plan(plugin_folder, name, scratch, env=env), board)
         except BaseException:
             os.close(board)
             raise
@@ -123,22 +126,20 @@ class Zygote:
         Raises:
             HostFailed: it did not come up.
         """
-        with self._lock:
-            self._ensure()
-            scratch = Path(tempfile.mkdtemp(dir=self._scratch))
         nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         try:
-            return self._fork(self._plan(scratch, Path(path).name, scratch, path), nothing), scratch
+            return self._fork(lambda scratch: self._plan(scratch, Path(path).name, scratch, path), nothing)
         finally:
             os.close(nothing)
 
-    def exit_of(self, number: int) -> tuple[int | None, int]:
-        """How an ended host, by its zygote's number for it, ended: exit code (negative: a signal; None: not known), most memory in KiB."""
+    def exit_of(self, number: Number) -> tuple[int | None, int]:
+        """How an ended host ended: exit code (negative: a signal; None: not known, as its zygote is gone), most memory in KiB."""
+        start, process = number
         with self._lock:
-            if self._channel is None:
+            if self._channel is None or start != self._starts:
                 return None, 0
             try:
-                answer = self._channel.ask(Op.WAIT, number).decoded()
+                answer = self._channel.ask(Op.WAIT, process).decoded()
             except (ConnectionLost, ProtocolError):
                 self._stop()
                 return None, 0
@@ -184,6 +185,7 @@ class Zygote:
     def _launch(self, without: tuple[str, ...]) -> dict[str, str]:
         """Start the process; the walls that it misses, with why, and then it is gone again."""
         ours, theirs = socket.socketpair()
+        self._starts += 1
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         root = str(Path(plugin_sdk.__file__).parent.parent)
         torch = "torch" if self.settings.preload_torch else "plain"
@@ -219,12 +221,20 @@ class Zygote:
         with contextlib.suppress(Exception):
             self._errors.seek(0)
         said = self._errors.read()[-2000:].decode("utf-8", "replace").strip()
+        killed = self._code() in BY_OTHERS
         self._stop()
         return HostFailed(
-            f"The plugin hosts' zygote did not start: {said or 'it said nothing'}.",
+            f"The plugin hosts' zygote did not start: {said or ('it was killed' if killed else 'it said nothing')}.",
             "Run the same Python with `-c 'import pandas, pyarrow, plugin_sdk'`.",
-            "zygote did not start",
+            "zygote ended" if killed else "zygote did not start",
         )
+
+    def _code(self) -> int | None:
+        """The exit code of a process that has closed its end; None while it runs on."""
+        try:
+            return self._process.wait(ENDS_S) if self._process else None
+        except subprocess.TimeoutExpired:
+            return None
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
         """A zygote that dies takes its hosts along, even those that wait for nothing."""
@@ -248,31 +258,32 @@ class Zygote:
         if self._scratch:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
-    def _fork(self, plan: Plan, board: int) -> Connection:
+    def _fork(self, planned: Callable[[Path], Plan], board: int) -> tuple[Connection, Path]:
+        """A new process and its scratch folder, both of the zygote that runs now."""
         ours, theirs = socket.socketpair()
         read_log, write_log = os.pipe()
         try:
             with theirs, self._lock:
                 channel = self._ensure()
-                channel.send(Op.FORK, plan.to_dict(), [theirs.fileno(), write_log, board])
-                answer = channel.receive()
-                if answer is None:
-                    raise ConnectionLost("the zygote ended")
-                number = answer.decoded()
-                handle = channel.take_fd() if hasattr(os, "pidfd_open") else None
-                pid = number if handle is None else pid_of(handle)
-                connection = Connection(ours, read_log, pid, number, handle, self.settings.max_reply_mb << 20)
-            return self._grouped(connection)
-        except (ConnectionLost, ProtocolError) as error:
-            with self._lock:
-                self._stop()
+                scratch = Path(tempfile.mkdtemp(dir=self._scratch))
+                plan = planned(scratch)
+                try:
+                    number, handle = _forked(channel, plan, [theirs.fileno(), write_log, board])
+                    pid = number if handle is None else pid_of(handle)
+                except (ConnectionLost, ProtocolError) as error:
+                    self._stop()
+                    raise HostFailed(
+                        f"Plugin '{plan.name}': no host could be started: {error}.", "Try again.", "zygote ended"
+                    ) from error
+                named = (self._starts, number)
+                connection = Connection(ours, read_log, pid, named, handle, self.settings.max_reply_mb << 20)
+        except BaseException:
             ours.close()
             os.close(read_log)
-            raise HostFailed(
-                f"Plugin '{plan.name}': no host could be started: {error}.", "Try again.", "zygote ended"
-            ) from error
+            raise
         finally:
             os.close(write_log)
+        return self._grouped(connection), scratch
 
     def _grouped(self, connection: Connection) -> Connection:
         """Put a new process, which waits to be told what it is for, into its control group, where there are any."""
@@ -319,6 +330,15 @@ class Zygote:
             env=environment(self.settings) | dict(env or {}),
             program=program,
         )
+
+
+def _forked(channel: Channel, plan: Plan, descriptors: list[int]) -> tuple[int, int | None]:
+    """What the zygote calls the process that it forks, and a handle of it, where the system has such."""
+    channel.send(Op.FORK, plan.to_dict(), descriptors)
+    answer = channel.receive()
+    if answer is None:
+        raise ConnectionLost("the zygote ended")
+    return answer.decoded(), channel.take_fd() if hasattr(os, "pidfd_open") else None
 
 
 def pid_of(handle: int) -> int:

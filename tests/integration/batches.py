@@ -40,6 +40,7 @@ WORDS_MANIFEST = Manifest(
     parameter_schema={
         "properties": {
             "broken": {"type": "boolean", "default": False},
+            "opens_s": {"type": "number", "default": 0.0},
             "batch_size": {"type": "integer", "default": 64},
             "sleep_s": {"type": "number", "default": 0.0},
             "drop_all": {"type": "boolean", "default": False},

@@ -111,6 +111,15 @@ def _kill_hosts() -> int:
     return killed
 
 
+def hosts_in_use(client: Client) -> int:
+    """Plugin hosts that work, open or start now."""
+    return sum(client.run(_hosts_in_use, on_error="ignore").values())
+
+
+def _hosts_in_use() -> int:
+    return sum(worker.hosts._lent for worker in list(batch_worker._workers.values()))
+
+
 def kill_zygotes(client: Client) -> None:
     """SIGKILL to what the hosts are forked from, which takes them along."""
     client.run(_kill_zygotes, on_error="ignore")

@@ -1,7 +1,9 @@
 """The plugin host with real processes: what it answers, and what is left of it when the plugin misbehaves."""
 
+import contextlib
 import json
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -758,6 +760,37 @@ def test_a_killed_zygote_takes_its_hosts_along_and_is_replaced(tmp_path):
         with pytest.raises(HostFailed):
             host.inspect()
 
+        assert zygote.start(folder, name="next").inspect().name == "sample"
+
+
+def test_a_host_of_a_zygote_that_is_gone_is_not_taken_for_one_of_the_next(tmp_path):
+    folder = write_files(tmp_path, {"manifest.py": MANIFEST, "pipeline.py": PIPELINE, "processor.py": HONEST})
+    with Zygote(HostSettings()) as zygote:
+        before = zygote.start(folder, name="before")._connection.number
+        os.kill(zygote.pid or 0, signal.SIGKILL)
+        assert gone(zygote.pid or 0)
+        host = zygote.start(folder, name="next")
+
+        assert zygote.exit_of(before) == (None, 0)  # both may have the same number; the one that runs is not waited for
+        assert host.inspect().name == "sample"
+
+
+@pytest.mark.parametrize("where", ["plugin_sdk.host.zygote.Channel", "plugin_sdk.host.zygote.Plan"])
+def test_a_zygote_that_is_killed_as_it_starts_or_forks_is_no_fault_of_the_plugins(tmp_path, monkeypatch, where):
+    folder = write_files(tmp_path, {"manifest.py": MANIFEST, "pipeline.py": PIPELINE, "processor.py": HONEST})
+    made = pkgutil.resolve_name(where)
+
+    def killing(*given: object, **named: object) -> object:
+        os.kill(zygote.pid or 0, signal.SIGKILL)
+        assert gone(zygote.pid or 0)
+        return made(*given, **named)
+
+    with contextlib.closing(Zygote(HostSettings())) as zygote:  # it starts with its first host
+        with monkeypatch.context() as patch, pytest.raises(HostFailed) as failed:
+            patch.setattr(where, killing)
+            zygote.start(folder, name="killed")
+
+        assert failed.value.reason == "zygote ended"
         assert zygote.start(folder, name="next").inspect().name == "sample"
 
 

@@ -101,6 +101,19 @@ def test_host_that_is_killed_over_a_lone_row_does_not_make_it_a_bad_one(tenant: 
     assert tenant.texts(collection) == ["the only one"]
 
 
+def test_hosts_that_are_killed_as_they_open_are_started_again(tenant: Tenant, client: Client) -> None:
+    tenant.put(*TEXTS[:10])
+    batch = faults.trigger(tenant, collection := tenant.collect(opens_s=1.5))
+    while not faults.hosts_in_use(client):
+        time.sleep(0.05)
+    faults.kill_zygotes(client)
+
+    ended = tenant.ended(batch)
+
+    assert (ended.status, ended.error) == (COMPLETED, None)
+    assert tenant.texts(collection) == sorted(TEXTS[:10])
+
+
 @SOURCES
 def test_bad_rows_and_only_they_fail_and_a_retry_runs_just_those(
     tenant: Tenant, put: Callable[[Tenant, list[str]], None]

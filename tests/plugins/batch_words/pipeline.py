@@ -1,3 +1,5 @@
+import time
+
 from engine.plugins.extractors.pipeline import (
     PipelineDefinition,
     ResourceType,
@@ -13,6 +15,7 @@ def build_steps(extractor_request, **kwargs):
     params = extractor_request.extractor_config.parameters or {}
     if params.get("broken"):
         raise RuntimeError("this pipeline can't be built")
+    time.sleep(params.get("opens_s", 0.0))
     step = StepDefinition(
         service_class=Words,
         resource_type=ResourceType.GPU if params.get("gpu") else ResourceType.CPU,

@@ -18,7 +18,7 @@ def ends() -> Iterator[tuple[Connection, socket.socket, int]]:
     """A worker's end of a host that prints without end, the host's socket, and its end of the log."""
     ours, theirs = socket.socketpair()
     reading, writing = os.pipe()
-    connection = Connection(ours, reading, os.getpid(), 1, None, 1 << 20)
+    connection = Connection(ours, reading, os.getpid(), (1, 1), None, 1 << 20)
     over = threading.Event()
 
     def shout() -> None:
