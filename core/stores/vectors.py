@@ -17,6 +17,7 @@ from lance.lance import _Session as Session
 from core.errors import NotFound
 from core.settings import Settings
 from core.stores.datasets import Dataset, reaching
+from core.stores.encodings import encoded
 from core.stores.rows import vector_columns as vector_columns
 from core.stores.tables import DocumentTable as DocumentTable
 from core.stores.tables import ledger_at
@@ -88,7 +89,8 @@ class Vectors:
 
 def _made(place: Dataset, schema: pa.Schema) -> lance.LanceDataset:
     try:
-        return lance.write_dataset(schema.empty_table(), place.uri, mode="create", storage_options=place.options)
+        empty = encoded(schema).empty_table()
+        return lance.write_dataset(empty, place.uri, mode="create", storage_options=place.options)
     except OSError as error:
         with suppress(NotFound):
             return place.latest()  # another process made it meanwhile

@@ -67,6 +67,22 @@ def test_fragments_are_invisible_until_their_group_is_committed(table: DocumentT
     assert (table.count(), table.version) == (3, version + 1)
 
 
+def test_a_collection_from_before_ids_had_their_own_encoding_stays_as_it_is(vectors: Vectors) -> None:
+    place = Path(vectors.uri(SCOPE, "col_old"))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    lance.write_dataset(SCHEMA.empty_table(), place)
+
+    old, new = (vectors.create(SCOPE, name, SCHEMA) for name in ("col_old", "col_new"))
+    for table in (old, new):
+        write(table, rows("a", "b"))
+        write(table, rows("b", label="new"))
+
+    compression = [t.schema.field("document_id").metadata for t in (old, new)]
+    assert compression == [None, {b"lance-encoding:compression": b"lz4"}]
+    assert old.list(vectors=True) == new.list(vectors=True)
+    assert [d["label"] for d in old.list().documents] == ["x", "new"]
+
+
 def test_a_second_run_replaces_what_the_blobs_gave_before_in_one_version(table: DocumentTable) -> None:
     write(table, rows("d", "d_1", "d_2", blob="blob_1"), rows("e"))
     version = table.version
