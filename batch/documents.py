@@ -118,6 +118,9 @@ def _excused(
     rows: pa.Table, sources: Sources, conditions: Sequence[RowCondition]
 ) -> "np.ndarray[Any, np.dtype[np.bool_]]":
     """Rows that some step passes by because of their MIME type."""
+    conditions = [c for c in conditions if c is not RowCondition.ALWAYS]
+    if not conditions:
+        return np.zeros(len(sources.places), dtype=np.bool_)
     mimes = sources.of(rows["mime_type"])
     passed_by = [m for m in mimes.unique().to_pylist() if any(not c.matches(m) for c in conditions)]
     return np.asarray(pc.is_in(mimes, value_set=pa.array(passed_by, mimes.type)).to_numpy(zero_copy_only=False))
@@ -309,7 +312,9 @@ def _plain(column: Any, kind: pa.DataType) -> Any:
 
 
 def _one(column: Any) -> Any:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()  # the latter copies
 
 
 def _is_fixed(kind: pa.DataType) -> bool:

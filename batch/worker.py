@@ -168,7 +168,7 @@ class Worker:
 
     def _extract(self, extraction: Extraction, carried: Carried, schema: pa.Schema) -> list[pa.Table]:
         outcome, inputs = carried.outcome, carried.inputs
-        ids = inputs.table["document_id"].to_pylist()
+        ids = inputs.table["document_id"].to_pylist() if carried.step else []
 
         def keep(rows: pa.Table, pipeline: Pipeline, result: Result) -> pa.Table:
             found = renamed(result.table, ids) if carried.step else result.table
