@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from batch.partitions import Blobs, Outcome
 from batch.patience import patient
+from core.document_counts import note_count
 from core.stores.commits import Replaced
 from core.stores.records import Records
 from core.stores.vectors import DocumentTable
@@ -42,12 +43,9 @@ class Sink:
         fragments = [fragment for outcome in group for fragment in outcome.fragments]
         replaced = [outcome.replaced for outcome in group]
         replaced += [whole for outcome in group if (whole := self._incomplete.add(outcome.incomplete)) is not None]
-        removed = patient(self._writer.commit)(fragments, replaced)
+        patient(self._writer.commit)(fragments, replaced)
         self._last_commit = time.monotonic()
-        delta = sum(outcome.written for outcome in group) - removed
-        if delta:
-            key = self._scope.key("collection_counts")
-            patient(self._records.add)(key, self._collection_id, {"documents": delta})
+        patient(note_count)(self._records, self._scope, self._collection_id, self._table)
         nothing = [outcome.nothing for outcome in group if outcome.nothing is not None]
         if nothing:  # after the commit: what is in the ledger is done
             patient(self._table.ledger.add)(pa.concat_tables(nothing))

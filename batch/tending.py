@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from core.document_counts import note_count
 from core.errors import AlreadyExists, NotFound, StoreUnavailable
 from core.stores import Stores
 from core.stores.records import Entry
@@ -84,6 +85,7 @@ def tend(stores: Stores, vectors: Vectors, scope: Scope, collection_id: str) -> 
         if steps:
             took_ms = round((time.perf_counter() - began) * 1000)
             log.info("tended", extra={"collection_id": collection_id, "steps": steps, "ms": took_ms})
+        note_count(stores.records, scope, collection_id, table)  # a writer that ended too early may not have
         return True
 
 

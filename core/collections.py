@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from core.buckets import Bucket, find_bucket
 from core.builtins import BUILTINS
 from core.conditions import parse
+from core.document_counts import COUNTS
 from core.errors import InvalidRequest, NotFound
 from core.extractors import Extractor, bucket_schema_of, resolve, vector_indexes
 from core.ids import new_id
@@ -156,16 +157,10 @@ def delete_collection(stores: Stores, scope: Scope, collection: Collection) -> N
     stores.queues.send(stores.settings.jobs_queue, job, delay_s=1)  # first, so that no dataset is left behind
     keys = [
         (scope.key("collection"), collection.collection_id),
-        (scope.key("collection_counts"), collection.collection_id),
+        (scope.key(COUNTS), collection.collection_id),
     ]
     stores.records.delete_many(keys)
     COLLECTIONS.release(stores, scope.key, collection)
-
-
-def document_counts(stores: Stores, scope: Scope, collection_ids: Sequence[str]) -> dict[str, int]:
-    """Documents in each collection, as its batches counted them."""
-    found = stores.records.counters_of(scope.key("collection_counts"), collection_ids)
-    return {i: found.get(i, {}).get("documents", 0) for i in collection_ids}
 
 
 def _source_buckets(stores: Stores, scope: Scope, source: Mapping[str, Any]) -> list[Bucket]:

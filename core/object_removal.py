@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from core.batches import ACTIVE, active_of
 from core.collections import list_collections
+from core.document_counts import Countable, note_count
 from core.errors import NotFound
 from core.stores import Stores
 from core.tenancy import Scope
@@ -13,7 +14,7 @@ AGAIN_AFTER_S = 60
 MOST_ROUNDS = 60
 
 
-class Table(Protocol):
+class Table(Countable, Protocol):
     """A collection's documents."""
 
     def delete_of_object(self, object_id: str) -> int:
@@ -53,12 +54,11 @@ def remove_documents(stores: Stores, datasets: Datasets, job: Mapping[str, Any])
         if bucket_id not in collection.bucket_ids:
             continue
         try:
-            removed = datasets.open(scope, collection.collection_id).delete_of_object(object_id)
+            table = datasets.open(scope, collection.collection_id)
+            table.delete_of_object(object_id)
         except NotFound:
             continue
-        if removed:
-            counts = scope.key("collection_counts")
-            stores.records.add(counts, collection.collection_id, {"documents": -removed})
+        note_count(stores.records, scope, collection.collection_id, table)
     rounds = int(job.get("rounds", 0)) + 1
     if rounds < MOST_ROUNDS and _is_busy(stores, scope, bucket_id):
         again = dict(job) | {"rounds": rounds}

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from core.builtins import BUILTINS
-from core.collections import Collection, document_counts, list_collections
+from core.collections import Collection, list_collections
+from core.document_counts import document_counts
 from core.errors import NotFound
 from core.extractors import feature_uri, vector_indexes
 from core.namespaces import Namespace

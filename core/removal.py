@@ -12,6 +12,7 @@ from core.arrivals import WINDOWS, window_of
 from core.batches import ACTIVE, NAMED_AT_MOST, Batch, active_of
 from core.buckets import Bucket, delete_bucket_record, each_bucket
 from core.collections import delete_collection, list_collections
+from core.document_counts import COUNTS
 from core.errors import IllegalTransition, NotFound
 from core.namespaces import NAMESPACES, Namespace, forget_end
 from core.status import TaskStatus
@@ -28,7 +29,7 @@ OF_NAMESPACE = (
     "model_upload",
     "collection",
     "collection_name",
-    "collection_counts",
+    COUNTS,
     "tending",
     "retriever",
     "retriever_name",

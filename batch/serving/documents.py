@@ -9,6 +9,7 @@ import pyarrow as pa
 from core.buckets import find_bucket
 from core.collections import Collection, find_collection
 from core.conditions import MISSING, Condition, Filter, Group, field_of, join
+from core.document_counts import note_count
 from core.document_schema import EXTRA, document_schema, is_json
 from core.documents import IMMUTABLE, SYSTEM
 from core.errors import InvalidRequest, NotFound
@@ -119,7 +120,7 @@ class Documents:
         row |= {"document_id": document_id, "collection_id": collection.collection_id, "blob_id": new_id("blob")}
         row |= {"created_at": at, "updated_at": at, "feature_extractor_id": collection.feature_extractor.extractor_id}
         table.commit(table.write_fragments(_one_row(row, table.schema)))
-        self._count(scope, collection, 1)
+        note_count(self._stores.records, scope, collection.collection_id, table)
         return table.get([document_id])[0], list(vector_columns(table.schema))
 
     def update(self, scope: Scope, identifier: str, document_id: str, fields: Mapping[str, Any]) -> None:
@@ -156,7 +157,8 @@ class Documents:
             return []
         known = [row["document_id"] for row in table.get(document_ids)]
         if known:
-            self._count(scope, collection, -table.delete(known))
+            table.delete(known)
+            note_count(self._stores.records, scope, collection.collection_id, table)
         return known
 
     def delete_one(self, scope: Scope, identifier: str, document_id: str) -> None:
@@ -231,9 +233,6 @@ class Documents:
         if refused and (not foreign or any(all(field_of(r, n) is MISSING for r in rows) for n in foreign)):
             raise refused
         return [row for row in rows if wanted is None or wanted.matches(row)]
-
-    def _count(self, scope: Scope, collection: Collection, change: int) -> None:
-        self._stores.records.add(scope.key("collection_counts"), collection.collection_id, {"documents": change})
 
 
 def has_column(name: str, schema: pa.Schema) -> bool:

@@ -321,6 +321,27 @@ class Records:
             raise
         return True
 
+    def put_newer(self, pk: str, sk: str, numbers: Mapping[str, int], order: str, place: int) -> bool:
+        """Set a counter item's numbers, unless its number `order` is `place` already, or beyond; whether they were set."""
+        given = {**numbers, order: place}
+        names = {f"#{i}": name for i, name in enumerate(given)}
+        newest = f"#{len(numbers)}"
+        try:
+            with talking_to("DynamoDB"):
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=_key(pk, sk),
+                    UpdateExpression="SET " + ", ".join(f"#{i} = :{i}" for i in range(len(given))),
+                    ConditionExpression=f"attribute_not_exists({newest}) OR {newest} < :{len(numbers)}",
+                    ExpressionAttributeNames=names,
+                    ExpressionAttributeValues={f":{i}": {"N": str(n)} for i, n in enumerate(given.values())},
+                )
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
     def next_turn(self, pk: str, sk: str) -> Turn:
         """The turn that is the next one now."""
         return Turn(pk, sk, self.counters(pk, sk).get("turns", 0))

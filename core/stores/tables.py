@@ -67,6 +67,12 @@ class DocumentTable:
         dataset = self._dataset.latest()
         return int(dataset.count_rows(filter=to_sql(filters, dataset.schema)))
 
+    def counted(self) -> tuple[int, int]:
+        """The latest version, and how many documents it has."""
+        with reaching(self.uri):
+            dataset = self._dataset.latest()
+            return int(dataset.version), int(dataset.count_rows())
+
     def count_where(self, where: str) -> int:
         """Documents for which this SQL holds."""
         dataset = self._dataset.latest()

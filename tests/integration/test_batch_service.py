@@ -13,7 +13,8 @@ from safetensors.numpy import save
 from batch.cluster import gpus
 from core.batches import cancel_batch, failed_documents, logs
 from core.buckets import change_bucket
-from core.collections import delete_collection, document_counts
+from core.collections import delete_collection
+from core.document_counts import document_counts
 from core.errors import InvalidRequest, NotFound
 from core.models import upload_model
 from core.objects import Blob, Object
@@ -254,7 +255,7 @@ def test_a_killed_worker_costs_no_document_and_adds_none(tenant: Tenant, client:
 
 def test_cancel_stops_within_seconds_and_keeps_what_was_written(tenant: Tenant) -> None:
     tenant.publish()
-    collection = tenant.collect(sleep_s=2.0, batch_size=16)
+    collection = tenant.collect(sleep_s=10.0, batch_size=16)
     batch = tenant.submit(tenant.put(*(f"text {i}" for i in range(300))))
     tenant.until(batch, lambda b: b.status is TaskStatus.PROCESSING)
     time.sleep(0.5)
@@ -264,7 +265,7 @@ def test_cancel_stops_within_seconds_and_keeps_what_was_written(tenant: Tenant) 
     following = tenant.ended(tenant.submit(tenant.put("after"), [tenant.collect()]))
 
     assert following.status is COMPLETED
-    assert time.monotonic() - started < 12.0  # all of it takes 19
+    assert time.monotonic() - started < 60.0  # all of it takes 95
     assert tenant.current(batch).status is TaskStatus.CANCELED
     assert tenant.table(collection).count() < 300
 

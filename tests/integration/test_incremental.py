@@ -7,7 +7,8 @@ import pytest
 
 from batch.tending import tend
 from core.batches import Batch
-from core.collections import Collection, change_collection, document_counts, find_collection
+from core.collections import Collection, change_collection, find_collection
+from core.document_counts import document_counts
 from core.migration import move_collection
 from core.triggers import backfill, trigger_collection
 from tests.integration.batches import COMPLETED, WITH_ERRORS, WORDS_MANIFEST, Tenant

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from core.collections import document_counts
+from core.document_counts import document_counts
 from core.stores.vectors import Vectors
 from tests.integration.serving_fixtures import PLUGINS, collection_of, publish, running, tenant, write_documents
 
@@ -223,7 +223,6 @@ def test_batch_update_tells_each_document_apart(place, documents):
 
 def test_delete_takes_documents_and_their_count_away(place, documents):
     stores, mine, _, collection, client = place
-    before = document_counts(stores, mine.scope, [collection.collection_id])[collection.collection_id]
 
     one = client.delete(url(place, f"/{documents[0]}"))
     many = client.request("DELETE", url(place, "/batch"), json={"document_ids": [documents[1], "doc_none"]})
@@ -235,7 +234,7 @@ def test_delete_takes_documents_and_their_count_away(place, documents):
     assert (many.json()["deleted_count"], many.json()["failed_count"]) == (1, 1)
     assert filtered.json()["deleted_count"] == 2
     assert ids(client.post(url(place, "/list"))) == documents[2:4]
-    assert document_counts(stores, mine.scope, [collection.collection_id])[collection.collection_id] == before - 4
+    assert document_counts(stores, mine.scope, [collection.collection_id])[collection.collection_id] == 2
 
 
 def test_document_can_be_written_by_hand(place, documents):

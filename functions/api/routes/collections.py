@@ -9,10 +9,10 @@ from core.collections import (
     change_collection,
     create_collection,
     delete_collection,
-    document_counts,
     find_collection,
     list_collections,
 )
+from core.document_counts import document_counts
 from core.errors import InvalidRequest
 from core.migration import is_moved, move_collection
 from core.paging import page_of

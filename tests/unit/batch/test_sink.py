@@ -32,10 +32,13 @@ class Counts:
     """The records that a sink needs: counters alone."""
 
     def __init__(self) -> None:
-        self.documents = 0
+        self.documents = self.place = 0
 
-    def add(self, pk: str, sk: str, deltas: dict[str, int]) -> None:
-        self.documents += deltas["documents"]
+    def put_newer(self, pk: str, sk: str, numbers: dict[str, int], order: str, place: int) -> bool:
+        if place <= self.place:
+            return False
+        self.documents, self.place = numbers["documents"], place
+        return True
 
 
 class Run:

@@ -11,7 +11,6 @@ from core.collections import (
     collections_using,
     create_collection,
     delete_collection,
-    document_counts,
     find_collection,
     list_collections,
 )
@@ -214,10 +213,3 @@ def test_renames_at_once_leave_one_name_and_free_the_others(moto_stores, bucket)
     (kept,) = list_collections(moto_stores, SCOPE)
     assert list(moto_stores.records.sort_keys(SCOPE.key("collection_name"))) == [kept.collection_name]
     assert find_collection(moto_stores, SCOPE, kept.collection_name) == kept
-
-
-def test_documents_are_counted_for_many_collections_at_once(moto_stores, bucket):
-    moto_stores.records.add(SCOPE.key("collection_counts"), "col_a", {"documents": 3})
-
-    assert document_counts(moto_stores, SCOPE, ["col_a", "col_b"]) == {"col_a": 3, "col_b": 0}
-    assert document_counts(moto_stores, SCOPE, []) == {}

@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from core.batches import active_of
 from core.buckets import Bucket, create_bucket
-from core.collections import Collection, create_collection, document_counts
+from core.collections import Collection, create_collection
+from core.document_counts import document_counts, note_count
 from core.document_schema import document_schema
 from core.object_removal import remove_documents
 from core.objects import create_object, delete_object
@@ -34,7 +35,7 @@ def filled(stores: Stores, vectors: Vectors, collection: Collection, object_ids:
         for n in (0, 1)
     ]
     table.commit(table.write_fragments(pa.Table.from_pylist(rows, schema=schema)))
-    stores.records.add(SCOPE.key("collection_counts"), collection.collection_id, {"documents": len(rows)})
+    note_count(stores.records, SCOPE, collection.collection_id, table)
     return table
 
 
