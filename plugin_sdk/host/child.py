@@ -1,14 +1,13 @@
 """The plugin's own process: answers the worker's requests, one at a time, until the worker is gone."""
 
 import contextlib
-import mmap
 import os
 import socket
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from plugin_sdk.building import Pipeline
 from plugin_sdk.errors import PlatformError, PluginRaised
@@ -29,6 +28,12 @@ from plugin_sdk.step import Step, open_steps
 from plugin_sdk.step_failures import out_of_memory
 from plugin_sdk.steps import Outcome, run_steps
 from plugin_sdk.tracebacks import traceback_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from plugin_sdk.host.passing import Passed
+    from plugin_sdk.host.tables import Known
 
 MAX_TEXT = 64 << 10
 
@@ -62,7 +67,8 @@ class Host:
         self._folder = folder
         self._channel = channel
         self._progress = progress
-        self._output: mmap.mmap | None = None
+        self._passed: Passed | None = None
+        self._known: Known | None = None
         self._plugin: Plugin | None = None
         self._manifest: Manifest | None = None
         self._pipeline: Pipeline | None = None
@@ -142,13 +148,9 @@ class Host:
 
     def _run(self, frame: Frame) -> None:
         from plugin_sdk.frames import to_frame
-        from plugin_sdk.host.tables import read_shared
 
         asked = frame.decoded()
-        table = read_shared(mapped(self._channel.take_fd(), asked["size"]))
-        if self._output is None:
-            output = self._channel.take_fd()
-            self._output = mapped(output, os.fstat(output).st_size, write=True)
+        table = self._passed_table(asked["size"], own=asked["own"])
         first, last = asked["steps"] or (0, len(self._steps))
         outcome = run_steps(
             to_frame(table),
@@ -161,17 +163,27 @@ class Host:
         del table
         self._send_outcome(outcome)
 
-    def _send_outcome(self, outcome: Outcome) -> None:
-        from plugin_sdk.host.tables import reply_batch, size_of, write_batch
+    def _passed_table(self, size: int, *, own: bool) -> "pa.Table":
+        from plugin_sdk.host.passing import Passed, own_file
+        from plugin_sdk.host.tables import Known, read_table
 
-        batch = reply_batch(outcome)
+        if self._passed is None or self._known is None:
+            self._passed, self._known = Passed(self._channel.take_fd(), self._channel.take_fd()), Known()
+        buffer = own_file(self._channel.take_fd(), size) if own else self._passed.taken(size)
+        return read_table(buffer, self._known)
+
+    def _send_outcome(self, outcome: Outcome) -> None:
+        from plugin_sdk.host.passing import own_file
+        from plugin_sdk.host.tables import reply_batch, size_of, write_into
+
+        assert self._passed is not None
+        batch, told = reply_batch(outcome), summary(outcome)
+        size = write_into(self._passed.output, batch)
+        if size is not None:
+            return self._reply(Op.RESULT, told | {"size": size})
         size = size_of(batch)
-        told = {"size": size, **summary(outcome)}
-        if self._output is not None and size <= len(self._output):
-            write_batch(batch, self._output)
-            return self._reply(Op.RESULT, told)
-        self._channel.ask(Op.RESULT, told)
-        write_batch(batch, mapped(self._channel.take_fd(), size, write=True))
+        self._channel.ask(Op.RESULT, told | {"size": size})
+        write_into(own_file(self._channel.take_fd(), size, write=True), batch)
         return self._reply(Op.WRITTEN)
 
     def _open_realtime(self, _: Frame) -> None:

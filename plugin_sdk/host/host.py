@@ -8,7 +8,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -35,14 +34,15 @@ from plugin_sdk.outcomes import KILLED_FOR_TIME, StepInfo
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from plugin_sdk.host.passing import Passing
+    from plugin_sdk.host.tables import Known
+
 log = logging.getLogger(__name__)
 
 READY_TIMEOUT_S = 30.0
+NO_USAGE = Usage()
 END_S = 2.0
 """A host that has closed its connection is over within this; its process ends last of all that it has."""
-
-OUTPUT_BYTES = 16 << 20
-"""A result up to this size comes back without another question."""
 
 
 class Keeper(Protocol):
@@ -84,7 +84,8 @@ class PluginHost:
         self._killed_for = ""
         self._in_call = False
         self._board = board
-        self._out: int | None = None
+        self._passing: Passing | None = None
+        self._known: Known | None = None
         self._proxy: Proxy | None = None
         self._told_of_end: list[Callable[[], None]] = []
 
@@ -164,6 +165,7 @@ class PluginHost:
         """
         text = self._ask(Op.INSPECT, None, Op.MANIFEST)
         with self._conversation():
+            self._known = None
             self._manifest = parsed(lambda: Manifest.model_validate_json(text))
         return self._manifest
 
@@ -214,16 +216,17 @@ class PluginHost:
         with self._conversation() as flight:
             mark, before = self._connection.log.total, self._used()
             flight.expect(labels, table.num_rows, on_progress)
-            with shared(tables.share(table)) as (fd, size):
-                self._send(Op.RUN, {"size": size, "steps": steps}, flight, [fd, *self._output()])
+            with self._passed(table) as (size, fds, own):
+                self._send(Op.RUN, {"size": size, "own": own, "steps": steps}, flight, fds)
                 summary = Summary.of(self._until(Op.RESULT, flight), table.num_rows)
-            batch = self._fetch(summary, flight)
+            known = self._known = self._known or tables.Known()
+            batch = self._fetch(summary, flight, known)
             flight.tell()
             self._connection.drain_log()
             if used := spent(before, self._used()):
                 self._connection.log.add(f"used: {used}\n".encode())
             log = self._connection.log.since(mark)
-            return results.assembled(table, batch, summary.masked(self._masks), self._manifest, log)
+            return results.assembled(table, batch, summary.masked(self._masks), self._manifest, log, known)
 
     def open_realtime(self) -> RealtimeInfo:
         """Load realtime.py, build its handler and warm it up.
@@ -264,10 +267,12 @@ class PluginHost:
 
     def _used(self) -> dict[str, int]:
         """What it has been given and has sent so far."""
-        usage = self.network_usage or Usage()
-        handed = asdict(self.handed)
-        handed.pop("assets")
-        return handed | {
+        usage, handed = self.network_usage or NO_USAGE, self.handed
+        return {
+            "models": handed.models,
+            "secrets": handed.secrets,
+            "programs": handed.programs,
+            "refused questions": handed.refused_questions,
             "connections": usage.connections,
             "refused connections": usage.refused,
             "bytes sent": usage.sent_bytes,
@@ -313,26 +318,37 @@ class PluginHost:
             self._connection.drain_log()
             return answer
 
-    def _output(self) -> list[int]:
-        """The file that results are written to, when the host does not have it yet."""
-        if self._out is not None:
-            return []
-        self._out = shared_file(OUTPUT_BYTES, "output")
-        return [self._out]
+    @contextlib.contextmanager
+    def _passed(self, table: "pa.Table") -> Iterator[tuple[int, list[int], bool]]:
+        """The table where the host finds it: its size, descriptors to send, whether its file is its own."""
+        from plugin_sdk.host import tables
+        from plugin_sdk.host.passing import Passing
 
-    def _fetch(self, summary: Summary, flight: Flight) -> "pa.RecordBatch":
+        fds: list[int] = []
+        if self._passing is None:
+            self._passing = Passing()
+            fds = [self._passing.input_fd, self._passing.output_fd]
+        size = tables.write_into(self._passing.input, table)
+        if size is not None:
+            yield size, fds, False
+            return
+        with shared(tables.share(table)) as (fd, size):
+            yield size, [*fds, fd], True
+
+    def _fetch(self, summary: Summary, flight: Flight, known: "Known") -> "pa.RecordBatch":
         """What the host wrote; for a result larger than its file, it gets another of the size that it asked for."""
         from plugin_sdk.host import tables
+        from plugin_sdk.host.passing import OUTPUT_BYTES
 
         size, limit = summary.size, self._settings.max_reply_mb
         if not 0 < size <= limit << 20:
             raise ProtocolError(f"the reply has {size} bytes, at most {limit} MB are taken")
-        if size <= OUTPUT_BYTES and self._out is not None:
-            return tables.take_back(self._out, size, self._settings.max_rows)
+        if size <= OUTPUT_BYTES and self._passing is not None:
+            return tables.take_back(self._passing.output_fd, size, self._settings.max_rows, known)
         with shared((shared_file(size, "output"), size)) as (fd, _):
             self._send(Op.OUTPUT, None, flight, [fd])
             self._until(Op.WRITTEN, flight)
-            return tables.take_back(fd, size, self._settings.max_rows)
+            return tables.take_back(fd, size, self._settings.max_rows, known)
 
     @contextlib.contextmanager
     def _conversation(self) -> Iterator[Flight]:
@@ -408,8 +424,8 @@ class PluginHost:
         self._lender.close()
         self._connection.close()
         self._board.close()
-        if self._out is not None:
-            os.close(self._out)
+        if self._passing is not None:
+            self._passing.close()
         self._keeper.forget(self)
         for tell in self._told_of_end:
             tell()

@@ -1,7 +1,8 @@
 """Arrow tables in shared memory: written in place, and taken back only after a strict look."""
 
-import mmap
 import struct
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,28 @@ RECORD_BATCH_COMPRESSION = 3
 """Index of the field `compression` in Arrow's RecordBatch message."""
 
 
+@dataclass(slots=True)
+class Known:
+    """The schema that the last table had, as bytes and as a value: one batch's is mostly the next one's too.
+
+    Attributes:
+        fits: whether the reader has compared it with what was promised.
+    """
+
+    raw: bytes = b""
+    schema: pa.Schema | None = None
+    fits: bool = False
+
+    def of(self, head: pa.Message, check: Callable[[pa.Schema], None]) -> pa.Schema:
+        """The schema in a message, which passes `check`."""
+        raw = head.metadata.to_pybytes()
+        if self.schema is None or raw != self.raw:
+            schema = pa.ipc.read_schema(head)
+            check(schema)
+            self.raw, self.schema, self.fits = raw, schema, False
+        return self.schema
+
+
 def share(table: pa.Table) -> tuple[int, int]:
     """The table in a new shared file that its receiver can only read: descriptor and size."""
     size = size_of(table)
@@ -36,15 +59,27 @@ def size_of(data: pa.Table | pa.RecordBatch) -> int:
     return int(sink.size())
 
 
-def write_batch(batch: pa.RecordBatch, memory: mmap.mmap) -> None:
-    """Write the batch as a stream that fills `memory`."""
-    _write(batch, pa.FixedSizeBufferWriter(pa.py_buffer(memory)))
+def write_into(memory: pa.Buffer, data: pa.Table | pa.RecordBatch) -> int | None:
+    """Write a stream at the start of `memory`: its size; None if it is too large, whatever lies there then."""
+    if data.get_total_buffer_size() > memory.size and size_of(data) > memory.size:  # the first counts all of a slice
+        return None
+    sink = pa.FixedSizeBufferWriter(memory)
+    try:
+        _write(data, sink)
+    except OSError:
+        return None
+    return int(sink.tell())
 
 
-def read_shared(memory: mmap.mmap) -> pa.Table:
-    """The table that the worker wrote, its values still in the shared memory."""
-    with pa.ipc.open_stream(pa.py_buffer(memory)) as reader:
-        return reader.read_all()
+def read_table(buffer: pa.Buffer, known: Known) -> pa.Table:
+    """The table that the worker wrote, its values still in the buffer."""
+    messages = pa.ipc.MessageReader.open_stream(buffer)
+    schema = known.of(messages.read_next_message(), lambda _: None)
+    bodies = list(messages)
+    if any(body.type != "record batch" for body in bodies):  # dictionaries
+        with pa.ipc.open_stream(buffer) as reader:
+            return reader.read_all()
+    return pa.Table.from_batches([pa.ipc.read_record_batch(body, schema) for body in bodies], schema)
 
 
 def reply_batch(outcome: Outcome) -> pa.RecordBatch:
@@ -57,8 +92,8 @@ def reply_batch(outcome: Outcome) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
 
-def take_back(fd: int, size: int, max_rows: int) -> pa.RecordBatch:
-    """Copy what the host wrote, then check the copy.
+def take_back(fd: int, size: int, max_rows: int, known: Known | None = None) -> pa.RecordBatch:
+    """Copy what the host wrote, then check the copy; of a schema that is `known` no more than that it is the same.
 
     Raises:
         ProtocolError: it is no plain, valid record batch of at most `max_rows` rows.
@@ -66,7 +101,7 @@ def take_back(fd: int, size: int, max_rows: int) -> pa.RecordBatch:
     buffer = pa.allocate_buffer(size)
     copy_into(fd, memoryview(buffer).cast("B"))
     try:
-        batch = _only_batch(buffer)
+        batch = _only_batch(buffer, known or Known())
         batch.validate(full=True)
     except (pa.ArrowException, ValueError, OSError, struct.error, MemoryError, StopIteration) as error:
         raise ProtocolError(f"the reply is no valid table: {error}") from error
@@ -80,20 +115,23 @@ def _write(data: pa.Table | pa.RecordBatch, sink: Any) -> None:
         writer.write(data)
 
 
-def _only_batch(buffer: pa.Buffer) -> pa.RecordBatch:
+def _only_batch(buffer: pa.Buffer, known: Known) -> pa.RecordBatch:
     """The stream's one record batch; compressed bodies, dictionaries and exotic types are refused unread."""
-    messages = pa.ipc.MessageReader.open_stream(pa.BufferReader(buffer))
+    messages = pa.ipc.MessageReader.open_stream(buffer)
     head, body = messages.read_next_message(), messages.read_next_message()
     if head.type != "schema" or body.type != "record batch":
         raise ProtocolError(f"the reply holds a {head.type} and a {body.type}")
-    schema = pa.ipc.read_schema(head)
+    schema = known.of(head, _check_schema)
+    if _is_compressed(bytes(body.metadata)):
+        raise ProtocolError("the reply is compressed")
+    return pa.ipc.read_record_batch(body, schema)
+
+
+def _check_schema(schema: pa.Schema) -> None:
     if len(schema) > MAX_COLUMNS or len(set(schema.names[2:])) < len(schema) - 2:
         raise ProtocolError("the reply has too many columns, or two of one name")
     for field in schema:
         _check_type(field.type)
-    if _is_compressed(bytes(body.metadata)):
-        raise ProtocolError("the reply is compressed")
-    return pa.ipc.read_record_batch(body, schema)
 
 
 def _check_type(kind: pa.DataType, depth: int = 0) -> None:

@@ -148,11 +148,14 @@ def writable(fd: int, size: int) -> mmap.mmap:
     return memory
 
 
-def mapped(fd: int, size: int, *, write: bool = False) -> mmap.mmap:
-    """The file's bytes in memory, unmapped once nothing refers to them; the descriptor is closed."""
+def mapped(fd: int, size: int, *, write: bool = False, populate: bool = True) -> mmap.mmap:
+    """The file's bytes in memory, unmapped once nothing refers to them; the descriptor is closed.
+
+    `populate` has all pages there at once; without, each takes room and time when it is first used.
+    """
     access = mmap.PROT_READ | (mmap.PROT_WRITE if write else 0)
     try:
-        return mmap.mmap(fd, size, flags=mmap.MAP_SHARED | POPULATE, prot=access)
+        return mmap.mmap(fd, size, flags=mmap.MAP_SHARED | (POPULATE if populate else 0), prot=access)
     finally:
         os.close(fd)
 

@@ -6,7 +6,8 @@ import pandas as pd
 import pyarrow as pa
 
 from plugin_sdk.frames import to_frame
-from plugin_sdk.host.tables import read_shared, reply_batch, size_of, write_batch
+from plugin_sdk.host.passing import OUTPUT_BYTES
+from plugin_sdk.host.tables import Known, read_table, reply_batch, write_into
 from plugin_sdk.pipeline import StepDefinition
 from plugin_sdk.step import open_steps
 from plugin_sdk.steps import run_steps
@@ -17,9 +18,9 @@ def warm() -> None:
     table = pa.table({"document_id": ["a", "b", "c"], "mime_type": ["text/plain"] * 3, "size_bytes": [1, 2, 3]})
     outcome = run_steps(to_frame(table), open_steps([StepDefinition(_touch)]))
     batch = reply_batch(outcome)
-    memory = mmap.mmap(-1, size_of(batch))
-    write_batch(batch, memory)
-    read_shared(memory)
+    memory = pa.py_buffer(mmap.mmap(-1, OUTPUT_BYTES))
+    write_into(memory, batch)
+    read_table(memory, Known())
 
 
 def _touch(batch: pd.DataFrame) -> pd.DataFrame:

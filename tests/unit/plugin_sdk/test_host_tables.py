@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plugin_sdk.host.protocol import ProtocolError
-from plugin_sdk.host.tables import ORDINAL, ORIGIN, positions, size_of, take_back, write_batch
+from plugin_sdk.host.tables import ORDINAL, ORIGIN, positions, size_of, take_back, write_into
 from plugin_sdk.host.transport import mapped, shared_file
 
 ROWS = 5
@@ -66,7 +66,7 @@ def use(batch: pa.RecordBatch) -> None:
 
 def test_a_whole_reply_is_taken_as_it_is() -> None:
     fd = shared_file(size_of(reply()), "reply")
-    write_batch(reply(), mapped(os.dup(fd), size_of(reply()), write=True))
+    write_into(pa.py_buffer(mapped(os.dup(fd), size_of(reply()), write=True)), reply())
 
     assert str(take_back(fd, size_of(reply()), ROWS)) == str(reply())
     os.close(fd)
