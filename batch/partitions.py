@@ -13,7 +13,7 @@ from batch.bulk.parts import BulkPart
 from core.collections import ExtractorConfig
 from core.settings import Settings
 from core.stores.blobs import BlobRef
-from core.stores.commits import Replaced
+from core.stores.commits import Replaced, Replacing
 from core.tenancy import Scope
 from plugin_sdk.manifest import Manifest
 
@@ -128,7 +128,7 @@ class Outcome:
     """Objects whose rows the worker left out, since they are done."""
 
     fragments: list[dict[str, Any]] = field(default_factory=list)
-    replaced: Replaced = field(default_factory=Replaced)
+    replaced: Replacing = field(default_factory=Replaced)
     incomplete: Blobs = field(default_factory=Blobs)
     """Blobs of objects of which other partitions have the rest."""
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from batch.inputs import Inputs
 from batch.partitions import Outcome
+from core.stores.commits import Replacing
 from plugin_sdk.outcomes import StepInfo
 from plugin_sdk.pipeline import ResourceType
 from plugin_sdk.rows import document_names
@@ -24,13 +25,17 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A partition between two segments: its rows as the steps before `step` left them, and all that was reported."""
+    """A partition between two segments: its rows as the steps before `step` left them, and all that was reported.
+
+    `replaced` is known where every planned row gives its one document; else it is worked out row by row.
+    """
 
     step: int
     planned: pa.Table
     inputs: Inputs
     parts: list[pa.Table]
     outcome: Outcome
+    replaced: Replacing | None = None
 
 
 def segments_of(steps: Sequence[StepInfo]) -> list[Segment]:

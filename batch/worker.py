@@ -21,6 +21,7 @@ import pyarrow as pa
 from distributed import WorkerPlugin, get_worker
 
 from batch.assets import scoped_fetch
+from batch.bulk.replaced import RowsReplaced
 from batch.documents import Checked, to_documents
 from batch.finished import FinishedRows
 from batch.hosts import Hosts, Pipeline
@@ -134,7 +135,7 @@ class Worker:
         parts = self._extract(extraction, carried, table.schema)
         written = time.perf_counter()
         outcome.bytes_out = sum(part.nbytes for part in parts)
-        write(extraction, table, parts, carried.planned, outcome)
+        write(extraction, table, parts, carried.planned, outcome, carried.replaced)
         _count(outcome, "write", written)
         _count(outcome, "total", started)
         return outcome
@@ -148,7 +149,8 @@ class Worker:
         inputs = prepare_inputs(extraction, planned, fetch)
         outcome.failures += inputs.failures
         _count(outcome, "read", started)
-        return Carried(0, planned, inputs, [inputs.table] if inputs.table.num_rows else [], outcome)
+        parts = [inputs.table] if inputs.table.num_rows else []
+        return Carried(0, planned, inputs, parts, outcome, RowsReplaced.of(partition.source, planned))
 
     def _advance(self, extraction: Extraction, carried: Carried, until: int) -> Carried:
         assert extraction.plugin is not None  # only a plugin has segments

@@ -11,17 +11,25 @@ from batch.partitions import Blobs, Extraction, Outcome
 from batch.patience import FULL_DISK_S, patient
 from core.document_schema import SOURCE_VERSION
 from core.hashing import hashes
-from core.stores.commits import Replaced
+from core.stores.commits import Replaced, Replacing
 from core.stores.ledger import COLUMNS
 from core.stores.vectors import DocumentTable
 
 
 def write(
-    extraction: Extraction, table: DocumentTable, parts: list[pa.Table], planned: pa.Table, outcome: Outcome
+    extraction: Extraction,
+    table: DocumentTable,
+    parts: list[pa.Table],
+    planned: pa.Table,
+    outcome: Outcome,
+    replaced: Replacing | None = None,
 ) -> None:
     """Write the documents of `planned` rows, and note in `outcome` what became of every blob.
 
     Documents of a blob of which a row failed lose their version: the blob is done again by the next batch.
+
+    Args:
+        replaced: what is replaced if each row gives its document, where that is known beforehand.
     """
     documents = pa.concat_tables(parts) if parts else table.schema.empty_table()
     failed_rows = pa.array(sorted({f.document_id for f in outcome.failures}), pa.string())
@@ -31,7 +39,10 @@ def write(
         outcome.fragments = patient(table.write_fragments, FULL_DISK_S)(documents)
         outcome.written = documents.num_rows
     if not outcome.failures and documents["blob_id"].equals(planned["blob_id"]):
-        return _note_replaced(planned, None, outcome)  # the usual case: each row gave its document
+        if replaced is None:
+            return _note_replaced(planned, None, outcome)
+        outcome.replaced = replaced
+        return None  # the usual case: each row gave its document
     written = documents["blob_id"].unique()
     stays = pc.and_(_is_in(planned["document_id"], failed_rows), pc.invert(_is_in(planned["blob_id"], written)))
     _note_replaced(planned, stays.to_numpy(), outcome)

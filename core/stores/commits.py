@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import lance
 import numpy as np
@@ -25,6 +25,13 @@ from core.stores.rows import ID
 OBJECT, BLOB, CREATED = "object_id", "blob_id", "created_at"
 NONE: Hashes = np.empty(0, np.uint64)
 ID_CHUNK = 1_000
+
+
+class Replacing(Protocol):
+    """What can say whose earlier documents a commit removes."""
+
+    def replaced(self) -> "Replaced":
+        """Those, as numbers of ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +51,19 @@ class Replaced:
     known: Hashes = field(default_factory=lambda: NONE)
 
     @classmethod
-    def of(cls, parts: Sequence["Replaced"]) -> "Replaced":
+    def of(cls, parts: Sequence[Replacing]) -> "Replaced":
         """All of `parts` at once."""
-        return cls(*(_union([getattr(p, name) for p in parts]) for name in ("objects", "blobs", "whole", "known")))
+        told = [part.replaced() for part in parts]
+        return cls(*(_union([getattr(p, name) for p in told]) for name in ("objects", "blobs", "whole", "known")))
 
     @classmethod
     def blobs_of(cls, object_ids: Any, blob_ids: Any) -> "Replaced":
         """The blobs of these ids, each of the object beside it."""
         return cls(_union([hashes(object_ids)]), _union([hashes(blob_ids)]))
+
+    def replaced(self) -> "Replaced":
+        """Itself."""
+        return self
 
     def holds(self, objects: Hashes, blobs: Hashes) -> "np.ndarray[Any, np.dtype[np.bool_]]":
         """Which rows, given by object and blob, are removed."""
@@ -96,7 +108,7 @@ class Writer:
         self._present: dict[int, Present] = {}
         self._tried = Tried()
 
-    def commit(self, fragments: Sequence[Mapping[str, Any]], replaced: Sequence[Replaced] = ()) -> int:
+    def commit(self, fragments: Sequence[Mapping[str, Any]], replaced: Sequence[Replacing] = ()) -> int:
         """Make fragments visible and remove all earlier documents that they replace, as one version.
 
         Should another writer add documents of the same objects in the same instant, the later commit removes them.
@@ -115,7 +127,7 @@ class Writer:
         return removed
 
     def _replace(
-        self, fragments: list[FragmentMetadata], replaced: Sequence[Replaced], dataset: lance.LanceDataset
+        self, fragments: list[FragmentMetadata], replaced: Sequence[Replacing], dataset: lance.LanceDataset
     ) -> tuple[int, lance.LanceDataset, lance.LanceDataset]:
         paths = frozenset(file.path for fragment in fragments for file in fragment.files)
         if paths and paths == self._tried.paths and paths & _paths(dataset.get_fragments()):
@@ -131,7 +143,7 @@ class Writer:
         after = lance.LanceDataset.commit(dataset, operation, read_version=dataset.version, max_retries=COMMIT_ATTEMPTS)
         return int(stale.size), dataset, after
 
-    def _stale(self, dataset: lance.LanceDataset, replaced: Sequence[Replaced]) -> Hashes:
+    def _stale(self, dataset: lance.LanceDataset, replaced: Sequence[Replacing]) -> Hashes:
         """Row addresses (fragment << 32 | offset) of what others wrote and this commit replaces."""
         if not replaced:
             return NONE

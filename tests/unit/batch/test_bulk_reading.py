@@ -12,6 +12,7 @@ import pytest
 from batch.bulk.cursors import Cursors
 from batch.bulk.parts import BulkPart, BulkSource, Column, Piece, cut
 from batch.bulk.reading import part_ids
+from batch.bulk.replaced import RowsReplaced
 from batch.partitions import Extraction, Partition
 from batch.reading import Reader, partition_ids
 from core.collections import ExtractorConfig
@@ -20,6 +21,7 @@ from core.errors import SourceChanged
 from core.row_ids import base_of, own_id, own_id_seed, parse_row_id, row_id
 from core.stores import Stores
 from core.stores.blobs import BlobRef
+from core.stores.commits import Replaced
 from core.tenancy import Scope
 
 IMPORT = "imp_0123456789abcdef012"
@@ -191,3 +193,29 @@ def test_a_partition_of_a_million_rows_is_small() -> None:
     part = BulkPart.of(source(TEXT, YEAR), (Piece("s3://bucket/rows.parquet", "e" * 32, 10**9, 0, 0, 10**6, 0),))
 
     assert len(pickle.dumps(Partition.named(0, part))) < 1_000
+
+
+@pytest.mark.parametrize("kept", [None, np.array([1, 6, 14])])
+def test_a_part_says_by_its_numbers_what_its_rows_replace(moto_stores: Stores, kept: np.ndarray | None) -> None:
+    part = BulkPart.of(source(TEXT, YEAR), tuple(put(moto_stores, bodies(15), group_rows=5)), kept)
+    planned = read(moto_stores, part)
+    by_rows = Replaced.blobs_of(planned["object_id"], planned["blob_id"])
+
+    told = RowsReplaced.of(part, planned)
+
+    assert told is not None and len(pickle.dumps(told)) < 1_000
+    found = Replaced.of([told])
+    assert found.objects.tolist() == found.whole.tolist() == by_rows.objects.tolist()
+    assert found.blobs.tolist() == found.known.tolist() == by_rows.blobs.tolist()
+
+
+def test_a_part_of_which_rows_are_left_out_or_named_otherwise_says_nothing_of_its_own(moto_stores: Stores) -> None:
+    table = bodies(4).append_column("picture", pa.array([f"s3://b/{i}.jpg" for i in range(4)]))
+    pieces = tuple(put(moto_stores, table))
+    part = BulkPart(source(TEXT, YEAR), pieces)
+
+    assert RowsReplaced.of(part, read(moto_stores, part).slice(1)) is None
+    for other in (source(TEXT, IMAGE), source(TEXT, YEAR, id_column="other")):
+        part = BulkPart(other, pieces)
+        assert RowsReplaced.of(part, read(moto_stores, part)) is None
+    assert RowsReplaced.of(b"", table) is None
