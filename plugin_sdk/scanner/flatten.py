@@ -16,13 +16,17 @@ class Flattener(ExpressionFlattener):
     """Turns one module's tree into units."""
 
     def run(self) -> None:
-        blocks: list[tuple[Scope, list[ast.stmt]]] = [(self.module.scope, self.module.tree.body)]
         self._declarations(self.module.scope, self.module.tree.body)
+        blocks = [(self.module.scope, iter(self.module.tree.body))]
         while blocks:
-            scope, body = blocks.pop()
-            for statement in body:
-                self.module.statements.append((statement, scope))
-                blocks.extend(self._statement(statement, scope))
+            scope, statements = blocks[-1]
+            statement = next(statements, None)
+            if statement is None:
+                blocks.pop()
+                continue
+            self.module.statements.append((statement, scope))
+            for inner, body in reversed(self._statement(statement, scope)):
+                blocks.append((inner, iter(body)))
 
     def _declarations(self, scope: Scope, body: list[ast.stmt]) -> None:
         """Note `global` and `nonlocal` of a whole block first: they hold for names bound above them too."""
@@ -33,9 +37,9 @@ class Flattener(ExpressionFlattener):
                 scope.global_names.update(node.names)
             elif isinstance(node, ast.Nonlocal):
                 scope.nonlocal_names.update(node.names)
-            elif isinstance(node, (ast.stmt, ast.excepthandler, ast.match_case)) and not isinstance(node, NEW_SCOPE):
-                for block in ("body", "orelse", "finalbody", "handlers", "cases"):
-                    stack.extend(getattr(node, block, ()))
+            else:
+                for block in BLOCKS.get(type(node), ()):
+                    stack.extend(getattr(node, block))
 
     def _statement(self, node: ast.stmt, scope: Scope) -> list[tuple[Scope, list[ast.stmt]]]:
         handler = STATEMENTS.get(type(node))
@@ -62,8 +66,8 @@ class Flattener(ExpressionFlattener):
         return []
 
     def _ann_assign(self, node: ast.AnnAssign, scope: Scope) -> list[Any]:
-        self._annotation(node.annotation, scope)
         unit = self._unit()
+        self._annotation(node.annotation, scope, unit)
         if node.value is not None:
             self.expression(node.value, scope, unit)
             self.target(node.target, node.value, scope, unit, False)
@@ -188,18 +192,18 @@ class Flattener(ExpressionFlattener):
 
     def _function(self, node: Any, scope: Scope) -> list[Any]:
         unit = self._unit()
-        inner = Scope("function", scope, self.module, node)
+        inner = self.module.inner("function", scope, node)
         self._decorators(node, scope, unit)
         self._arguments(node.args, scope, inner, unit)
         if node.returns is not None:
-            self._annotation(node.returns, scope)
+            self._annotation(node.returns, scope, unit)
         unit.ops.append((SINK, ("own", "def", inner), scope, (scope.bind(node.name), node)))
         self._declarations(inner, node.body)
         return [(inner, node.body)]
 
     def _class(self, node: ast.ClassDef, scope: Scope) -> list[Any]:
         unit = self._unit()
-        inner = Scope("class", scope, self.module, node, bases=list(node.bases))
+        inner = self.module.inner("class", scope, node, node.bases)
         self._decorators(node, scope, unit)
         for child in [*node.bases, *(keyword.value for keyword in node.keywords)]:
             self.expression(child, scope, unit)
@@ -233,7 +237,20 @@ class Flattener(ExpressionFlattener):
         return []
 
 
-NEW_SCOPE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+BLOCKS: dict[type[ast.AST], tuple[str, ...]] = {
+    ast.If: ("body", "orelse"),
+    ast.For: ("body", "orelse"),
+    ast.AsyncFor: ("body", "orelse"),
+    ast.While: ("body", "orelse"),
+    ast.With: ("body",),
+    ast.AsyncWith: ("body",),
+    ast.Try: ("body", "handlers", "orelse", "finalbody"),
+    ast.TryStar: ("body", "handlers", "orelse", "finalbody"),
+    ast.ExceptHandler: ("body",),
+    ast.Match: ("cases",),
+    ast.match_case: ("body",),
+}
+"""The statements inside a statement that are no scope of their own."""
 
 
 STATEMENTS: dict[type[ast.stmt], Any] = {

@@ -25,8 +25,7 @@ class ExpressionFlattener:
             if arg is not None:
                 inner.names[arg.arg] = Var()
                 if arg.annotation is not None:
-                    self._annotation(arg.annotation, scope)
-                    self.expression(arg.annotation, scope, unit)
+                    self._annotation(arg.annotation, scope, unit)
                     self.module.parents[arg.annotation] = arg
                     unit.ops.append((SINK, ("annotated", arg.annotation), inner, arg.arg))
         inner.params = [arg.arg for arg in [*positional, *args.kwonlyargs]]
@@ -42,9 +41,9 @@ class ExpressionFlattener:
                 self.expression(default, scope, unit)
                 unit.ops.append((SINK, ("var", inner.names[arg.arg]), scope, (default, False)))
 
-    def _annotation(self, node: ast.expr, scope: Scope) -> None:
+    def _annotation(self, node: ast.expr, scope: Scope, unit: Unit) -> None:
         self.module.annotations.append((node, scope))
-        self.expression(node, scope, self._unit())
+        self.expression(node, scope, unit)
 
     def target(self, node: ast.expr, source: ast.expr | None, scope: Scope, unit: Unit, elements: bool) -> None:
         """Bind what `source` evaluates to, or its elements, to a target."""
@@ -78,8 +77,10 @@ class ExpressionFlattener:
                 ops.append(node)
                 continue
             kind = type(node)
-            if kind is ast.Name or kind is ast.Constant:
+            if kind is ast.Name or (kind is ast.Constant and type(node.value) in TEXTS):
                 ops.append((EVAL, node, here, None))
+            elif kind is ast.Constant:
+                continue
             elif kind is ast.Attribute or kind is ast.Starred or kind is ast.Await:
                 stack.append((1, (EVAL, node, here, None), here))
                 parents[node.value] = node
@@ -120,7 +121,7 @@ class ExpressionFlattener:
                         stack.append((0, child, here))
 
     def _lambda(self, node: ast.Lambda, scope: Scope, unit: Unit, stack: list[tuple[int, Any, Scope]]) -> None:
-        inner = Scope("function", scope, self.module, node)
+        inner = self.module.inner("function", scope, node)
         self._arguments(node.args, scope, inner, unit)
         stack.append((1, (EVAL, node, scope, inner), scope))
         stack.append((1, (SINK, ("var", inner.result), inner, (node.body, False)), scope))
@@ -128,7 +129,7 @@ class ExpressionFlattener:
         stack.append((0, node.body, inner))
 
     def _comprehension(self, node: Any, scope: Scope, stack: list[tuple[int, Any, Scope]]) -> None:
-        inner = Scope("comprehension", scope, self.module, node)
+        inner = self.module.inner("comprehension", scope, node)
         inner.global_names = scope.global_names
         stack.append((1, (EVAL, node, scope, None), scope))
         results = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
@@ -154,5 +155,7 @@ def _pairs(target: Any, origin: ast.expr | None, inside: bool) -> list[tuple[ast
         return None
     return [(left, right, False) for left, right in zip(target.elts, origin.elts, strict=True)]
 
+
+TEXTS = {str, bytes}
 
 COMPREHENSIONS = {ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp}

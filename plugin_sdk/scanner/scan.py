@@ -152,6 +152,9 @@ def judge_sources(sources: Mapping[str, bytes]) -> list[Violation]:
                 return [*found[:MAX_VIOLATIONS], _many(module.file)]
     except TooTangled:
         found.append(_tangled(modules[0].file))
+    finally:
+        for module in modules:
+            module.release()
     return found
 
 

@@ -4,6 +4,7 @@ Everything is walked with explicit stacks, so that no nesting of the source can 
 """
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,9 +108,30 @@ class Module:
     statements: list[tuple[ast.stmt, Scope]] = field(default_factory=list)
     patterns: list[tuple[ast.MatchClass, Scope]] = field(default_factory=list)
     classes: list[Scope] = field(default_factory=list)
+    scopes: list[Scope] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.scope = Scope("module", None, self, self.tree)
+        self.scopes.append(self.scope)
+
+    def inner(self, kind: str, parent: Scope, node: ast.AST, bases: Iterable[ast.expr] = ()) -> Scope:
+        """A new scope inside another."""
+        scope = Scope(kind, parent, self, node, bases=list(bases))
+        self.scopes.append(scope)
+        return scope
+
+    def release(self) -> None:
+        """Cut the circles between units, variables and scopes, so that memory is freed without a search for them."""
+        for unit in self.units:
+            unit.ops.clear()
+        for scope in self.scopes:
+            scope.names.clear()
+            scope.found.clear()
+            scope.parent = None
+        for uses in (self.units, self.annotations, self.imports, self.statements, self.patterns, self.classes):
+            uses.clear()
+        self.scopes.clear()
+        del self.scope
 
     def absolute(self, node: ast.ImportFrom) -> str | None:
         """The module that a relative import means, by its path inside the plugin; None above the plugin."""

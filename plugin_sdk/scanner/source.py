@@ -5,7 +5,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from itertools import accumulate
 from typing import Any
 
 from plugin_sdk.scanner.report import Violation
@@ -88,15 +88,17 @@ def _may_run(content: bytes) -> bool:
     return words or signs >= 30
 
 
+BRACKETS = bytes.maketrans(b"([{)]}", b"\1\1\1\0\0\0")
+NO_BRACKETS = bytes(set(range(256)) - set(b"([{)]}"))
+STEPS = (-1, 1)
+
+
 def looks_hostile(content: bytes) -> bool:
     """Whether a source might strain the parser, so that it is parsed in a process of its own."""
     if len(content) > QUICK_BYTES or (_may_run(content) and RUNS.search(content)):
         return True
-    depth = deepest = 0
-    for bracket in re.findall(rb"[][(){}]", content):
-        depth += 1 if bracket in b"([{" else -1
-        deepest = max(deepest, depth)
-    return deepest > MAX_BRACKETS
+    steps = content.translate(BRACKETS, NO_BRACKETS)
+    return max(accumulate(map(STEPS.__getitem__, steps)), default=0) > MAX_BRACKETS
 
 
 PLAIN: set[type] = {str, int, float, complex, bytes, bool, type(...)}
@@ -104,21 +106,23 @@ LEAVES: set[type] = PLAIN | {ast.Name, ast.Constant, ast.Pass, type(None)}
 """What a tree holds that has no nodes below it."""
 
 
-@cache
+FIELDS: dict[type, tuple[str, ...]] = {}
+"""Where the nodes below a node are found, without the markers of operators and of load and store."""
+
+
 def _fields(kind: Any) -> tuple[str, ...]:
-    return tuple(
-        name for name in kind._fields if name not in {"ctx", "op", "ops", "type_comment", "kind", "id", "attr"}
-    )
+    ignored = {"ctx", "op", "ops", "type_comment", "kind", "id", "attr"}
+    return FIELDS.setdefault(kind, tuple(name for name in kind._fields if name not in ignored))
 
 
 def children(node: ast.AST) -> Iterator[ast.AST]:
     """A node's child nodes, without the markers of operators and of load and store; quicker than `ast` does it."""
     kind: Any = type(node)
-    for name in _fields(kind):
+    for name in FIELDS.get(kind) or _fields(kind):
         value = getattr(node, name, None)
         if isinstance(value, ast.AST):
             yield value
-        elif isinstance(value, list):
+        elif type(value) is list:
             for item in value:
                 if isinstance(item, ast.AST):
                     yield item
@@ -131,11 +135,11 @@ def depth_over(tree: ast.AST, limit: int) -> bool:
         below: list[Any] = []
         for node in level:
             kind: Any = type(node)
-            for name in _fields(kind):
+            for name in FIELDS.get(kind) or _fields(kind):
                 value = getattr(node, name, None)
-                if isinstance(value, list):
+                if type(value) is list:
                     below += value
-                elif value is not None and type(value) not in PLAIN:
+                elif type(value) not in LEAVES:
                     below.append(value)
         level = [node for node in below if type(node) not in LEAVES]
         if not level:

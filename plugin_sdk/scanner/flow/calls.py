@@ -4,7 +4,7 @@ import ast
 
 from plugin_sdk.scanner.flow.objects import Objects
 from plugin_sdk.scanner.flow.paths import PASS_THROUGH, called_path, type_of
-from plugin_sdk.scanner.flow.values import Values, boxed, is_method
+from plugin_sdk.scanner.flow.values import NOTHING, Values, boxed, is_method
 from plugin_sdk.scanner.scopes import Scope, Value
 
 
@@ -122,33 +122,30 @@ class Calls(Objects):
             elif function.star_params:
                 self.write(function.names[function.star_params[-1]], values | boxed(values))
 
-    def _callbacks(self, arguments: list[Values], keywords: dict[str, Values]) -> None:
+    def _callbacks(self, given: Values) -> None:
         """Own functions handed to somebody may be called with what is handed over beside them."""
-        everything = [*arguments, *keywords.values()]
-        callbacks = [value for values in everything for value in values if value[0] == "def"]
+        callbacks = [function for kind, function in given if kind == "def"]
         if not callbacks:
             return
-        given: set[Value] = set()
-        for values in everything:
-            for value in values:
-                if value[0] in {"lib", "mod", "obj"}:
-                    given.add(value)
-                elif value[0] == "box":
-                    given |= {inner for inner in value[1] if inner[0] in {"lib", "mod", "obj", "box"}}
-        for _, function in callbacks:
+        handed: set[Value] = set()
+        for value in given:
+            if value[0] in {"lib", "mod", "obj"}:
+                handed.add(value)
+            elif value[0] == "box":
+                handed |= {inner for inner in value[1] if inner[0] in {"lib", "mod", "obj", "box"}}
+        for function in callbacks:
             for name in [*function.params[is_method(function) :], *function.star_params]:
-                self.write(function.names[name], given)
+                self.write(function.names[name], handed)
 
-    def _carried(self, arguments: list[Values], keywords: dict[str, Values]) -> Values:
+    def _carried(self, given: Values) -> Values:
         """A module handed to somebody else's function may come back inside what that returns."""
         carried: set[Value] = set()
-        for values in [*arguments, *keywords.values()]:
-            for value in values:
-                if value[0] == "lib" and "." not in value[1]:
-                    carried.add(value)
-                elif value[0] == "box":
-                    carried |= {inner for inner in value[1] if inner[0] == "lib" and "." not in inner[1]}
-        return boxed(carried)
+        for value in given:
+            if value[0] == "lib" and "." not in value[1]:
+                carried.add(value)
+            elif value[0] == "box":
+                carried |= {inner for inner in value[1] if inner[0] == "lib" and "." not in inner[1]}
+        return boxed(carried) if carried else NOTHING
 
 
 def _annotated(node: ast.ClassDef) -> list[str]:

@@ -24,14 +24,6 @@ OPERATORS = words(
 class Expressions(Calls):
     """Evaluates one expression whose parts were evaluated before."""
 
-    def _evaluate(self, node: ast.AST, scope: Scope, extra: object) -> Values:
-        handler: Any = _HANDLERS.get(type(node))
-        if handler is not None:
-            return handler(self, node, scope)  # type: ignore[no-any-return]
-        if isinstance(node, ast.Lambda):
-            return frozenset({("def", extra)})
-        return NOTHING
-
     def _constant(self, node: ast.Constant, scope: Scope) -> Values:
         if isinstance(node.value, str) and len(node.value) <= MAX_TEXT:
             return frozenset({("txt", node.value)})
@@ -124,9 +116,9 @@ class Expressions(Calls):
         functions = self.of(node.func)
         if ("lib", "builtins.super") in functions:
             return self.super_of(scope)
-        of = self.values.get
-        arguments = [of(argument, NOTHING) for argument in node.args]
-        keywords = {keyword.arg or "**": of(keyword.value, NOTHING) for keyword in node.keywords}
+        of = self.of
+        arguments = [of(argument) for argument in node.args]
+        keywords = {keyword.arg or "**": of(keyword.value) for keyword in node.keywords}
         spread = ast.Starred in map(type, node.args)
         found: set[Value] = set()
         if ANYTHING in functions:
@@ -134,9 +126,9 @@ class Expressions(Calls):
         else:
             for function in functions:
                 found |= self._call(function, arguments, keywords, spread)
-        if isinstance(node.func, ast.Attribute):
-            base = self.of(node.func.value)
-            if "txt" in {kind for kind, _ in base}:
+        if type(node.func) is ast.Attribute:
+            base = of(node.func.value)
+            if base and "txt" in {kind for kind, _ in base}:
                 found |= text_method(node.func.attr, base, arguments)
                 if node.func.attr == "join" and node.args and isinstance(node.args[0], (ast.List, ast.Tuple)):
                     found |= self._joined_list(base, node.args[0].elts)
@@ -148,9 +140,10 @@ class Expressions(Calls):
             if node.func.attr in {"send", "asend"}:
                 for values in arguments:
                     self.write(self.sent, values)
-        if (arguments or keywords) and {"def", "cls"}.isdisjoint({kind for kind, _ in functions}):
-            self._callbacks(arguments, keywords)
-            found |= self._carried(arguments, keywords)
+        given = NOTHING.union(*arguments, *keywords.values()) if node.args or keywords else NOTHING
+        if given and {"def", "cls"}.isdisjoint({kind for kind, _ in functions}):
+            self._callbacks(given)
+            found |= self._carried(given)
         if ("lib", "builtins.type") in functions and len(arguments) == 3:
             found |= arguments[2]
         return frozenset(found)
@@ -173,7 +166,7 @@ class Expressions(Calls):
             self.write(self.attribute(container.attr), values)
 
 
-_HANDLERS = {
+HANDLERS: dict[type[ast.AST], Any] = {
     ast.Name: Expressions.name,
     ast.Constant: Expressions._constant,
     ast.Attribute: Expressions._attribute,

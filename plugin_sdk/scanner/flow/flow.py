@@ -7,8 +7,9 @@ import ast
 import time
 
 from plugin_sdk.scanner.flatten import Flattener
+from plugin_sdk.scanner.flow.expressions import HANDLERS
 from plugin_sdk.scanner.flow.families import families, shared_names
-from plugin_sdk.scanner.flow.stores import Stores
+from plugin_sdk.scanner.flow.stores import SINKS, Stores
 from plugin_sdk.scanner.scopes import EVAL, Unit
 
 DEADLINE_S = 3.5
@@ -70,11 +71,13 @@ class Flow(Stores):
 
     def evaluate(self, unit: Unit) -> None:
         self._unit = unit
-        values, evaluate = self.values, self._evaluate
+        values, evaluate, sinks = self.values, HANDLERS.get, SINKS
         for kind, node, scope, extra in unit.ops:
-            if kind == EVAL:
-                values[node] = evaluate(node, scope, extra)
-            else:
-                self._sink(node, scope, extra)
+            if kind != EVAL:
+                sinks[node[0]](self, node, scope, extra)
+            elif (handler := evaluate(type(node))) is not None:
+                values[node] = handler(self, node, scope)
+            elif extra is not None:
+                values[node] = frozenset({("def", extra)})
         if self._joins:
             self.join()

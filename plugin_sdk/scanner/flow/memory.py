@@ -2,7 +2,7 @@
 
 import ast
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import chain
 
 from plugin_sdk.scanner.flow.values import (
@@ -21,6 +21,13 @@ from plugin_sdk.scanner.flow.widening import anything_of, kept, widened
 from plugin_sdk.scanner.scopes import Module, Scope, Unit, Value, Var
 
 
+class Known(dict[ast.AST | None, Values]):
+    """The values of expressions; nothing is known of those that are missing."""
+
+    def __missing__(self, node: ast.AST | None) -> Values:
+        return NOTHING
+
+
 class Memory:
     """The modules of one plugin, and every value that their names may hold."""
 
@@ -30,7 +37,9 @@ class Memory:
         for name in self.modules:
             parts = name.split(".")
             self.folders.update(".".join(parts[:depth]) for depth in range(1, len(parts)))
-        self.values: dict[ast.AST, Values] = {}
+        self.values = Known()
+        self.of: Callable[[ast.AST | None], Values] = self.values.__getitem__
+        """What an expression may be."""
         self.attributes: dict[str, Var] = {}
         self.defined: set[str] = set()
         """Attribute names that the plugin itself gives to objects."""
@@ -45,6 +54,8 @@ class Memory:
         """Families whose instances may be called."""
         self.harmless_texts: set[tuple[str, str, Scope]] = set()
         """Texts that were judged as code in a scope, and are none or do no harm."""
+        self.harmless_uses: set[tuple[str | Values, ...]] = set()
+        """Names and attributes, with what they may be, that were judged and do no harm wherever they stand."""
         self.sent = Var()
         self.raised = Var()
         self._unit = Unit()
@@ -63,11 +74,9 @@ class Memory:
         """Variables that are to become one."""
         self._settled = False
 
-    def of(self, node: ast.AST | None) -> Values:
-        return self.values.get(node, NOTHING) if node is not None else NOTHING
-
     def read(self, var: Var) -> Values:
-        var = var.root()
+        if var.joined is not None:
+            var = var.root()
         if not self._settled:
             var.readers[self._unit] = None
         return var.values
@@ -88,7 +97,8 @@ class Memory:
         """Add what is not there yet; a kind of which there is too much is kept in wider terms."""
         if not values:
             return
-        var = var.root()
+        if var.joined is not None:
+            var = var.root()
         fresh = frozenset(values) - var.seen
         if not fresh:
             return

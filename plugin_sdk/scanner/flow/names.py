@@ -5,7 +5,7 @@ import ast
 from plugin_sdk.scanner.flow.memory import Memory
 from plugin_sdk.scanner.flow.paths import INERT, REACHABLE
 from plugin_sdk.scanner.flow.shadowing import bound_before
-from plugin_sdk.scanner.flow.values import BUILTINS, Values
+from plugin_sdk.scanner.flow.values import BUILTIN_VALUES, BUILTINS, Values
 from plugin_sdk.scanner.judge import MODULES, is_known
 from plugin_sdk.scanner.scopes import Module, Scope, Value, Var
 from plugin_sdk.scanner.tables import FORBIDDEN_BUILTINS
@@ -31,9 +31,13 @@ class Names(Memory):
         return None
 
     def name(self, node: ast.Name, scope: Scope) -> Values:
-        var = self.lookup(scope, node.id)
-        if var is not None and node.id not in BUILTINS:
-            return self.read(var)
+        name = node.id
+        var = scope.found.get(name) or self.lookup(scope, name)
+        if name not in BUILTINS:
+            if var is not None:
+                return self.read(var)
+        elif var is None and not scope.module.stars:
+            return BUILTIN_VALUES[name]
         found: set[Value] = set(self.read(var)) if var is not None else set()
         if var is None:
             found |= self._starred(scope.module, node.id)

@@ -11,9 +11,6 @@ from plugin_sdk.scanner.scopes import Scope, Value, Var
 class Stores(Expressions):
     """Carries out what a statement writes."""
 
-    def _sink(self, spec: tuple[object, ...], scope: Scope, extra: object) -> None:
-        _SINKS[spec[0]](self, spec, scope, extra)  # type: ignore[index]
-
     def _origin(self, extra: tuple[ast.expr | None, bool]) -> Values:
         origin, inside = extra
         values = self.of(origin)
@@ -93,7 +90,7 @@ class Stores(Expressions):
             self.write(self.attribute(name), scope.bind(name).values)
 
 
-_SINKS: dict[str, Any] = {
+SINKS: dict[str, Any] = {
     "var": Stores._sink_var,
     "named": Stores._sink_named,
     "raised": Stores._sink_raised,

@@ -13,6 +13,8 @@ NOTHING: Values = frozenset()
 
 BUILTINS = set(dir(builtins)) | {"__builtins__", "__loader__", "__spec__"}
 
+BUILTIN_VALUES: dict[str, Values] = {name: frozenset({("lib", f"builtins.{name}")}) for name in BUILTINS}
+
 MAX_VALUES = 48
 
 CAPS = {"txt": 6, "lib": 8, "def": 8, "cls": 8}

@@ -1,6 +1,7 @@
 """Rules for names and attributes: builtins, modules as values, library chains, dunders, private names."""
 
 import ast
+from functools import lru_cache
 from typing import Any
 
 from plugin_sdk.scanner import libraries, tables
@@ -10,7 +11,7 @@ from plugin_sdk.scanner.judge import Verdict, import_is_refused, is_sensitive_mo
 from plugin_sdk.scanner.rules.environment import harmless_method
 from plugin_sdk.scanner.rules.imports import ImportRules
 from plugin_sdk.scanner.rules.reporting import DUNDER, DUNDER_FIX, DUNDER_WHY, last_name, listed_parts, state_change
-from plugin_sdk.scanner.scopes import Scope
+from plugin_sdk.scanner.scopes import Scope, Value
 from plugin_sdk.scanner.tables import ORDINARY_DUNDERS, words
 
 MAPPINGS = {"__globals__", "__builtins__", "__dict__", "__code__"}
@@ -25,16 +26,34 @@ READERS = words(
     """
 )
 
+CHANGEABLE = {("lib", path) for path in tables.CHANGEABLE}
+
 MODULE_FIX = "Write module.function where it is used"
+
+
+def _harmless(value: Value) -> bool:
+    """Whether a value may stand anywhere, whatever is done with it there."""
+    return value[0] != "lib" or _harmless_path(value[1])
+
+
+@lru_cache(maxsize=20_000)
+def _harmless_path(path: str) -> bool:
+    special = path in {"builtins.__builtins__", "builtins.__loader__", "builtins.__spec__", "?.__class__"}
+    return not special and judge_path(path) is None and not is_sensitive_module(path)
 
 
 class AttributeRules(ImportRules):
     """Judges every name and attribute that is read."""
 
     def _name(self, node: ast.Name, scope: Scope) -> None:
-        parent = self.module.parents.get(node)
         values = self.flow.of(node)
         name = node.id
+        if not values or (name, values) in self.flow.harmless_uses:
+            return
+        if all(map(_harmless, values)):
+            self.flow.harmless_uses.add((name, values))
+            return
+        parent = self.module.parents.get(node)
         if ("lib", f"builtins.{name}") in values:
             verdict = judge_path(f"builtins.{name}")
             if verdict is not None:
@@ -54,22 +73,27 @@ class AttributeRules(ImportRules):
                         self.verdict(node, verdict)
 
     def _module_value(self, node: ast.expr, parent: ast.AST | None) -> None:
-        if isinstance(parent, ast.Attribute) and parent.value is node:
+        values = self.flow.of(node)
+        if not values or (isinstance(parent, ast.Attribute) and parent.value is node) or ANYTHING in values:
             return
-        if ANYTHING in self.flow.of(node):
-            return
-        for kind, path in self.flow.of(node):
+        for kind, path in values:
             if kind == "lib" and is_sensitive_module(path) and not import_is_refused(path):
                 why = "a module in a variable can be used unseen"
                 self.report(node, f"Module used as a value: {path}", why, MODULE_FIX)
 
     def _attribute(self, node: ast.Attribute, scope: Scope) -> None:
-        bases = self.flow.of(node.value)
+        bases, values = self.flow.of(node.value), self.flow.of(node)
+        use = (node.attr, bases, values)
+        if use in self.flow.harmless_uses:
+            return
         parent = self.module.parents.get(node)
         if isinstance(parent, ast.MatchClass):
             parent = None
+        before = len(self.found)
         self._attribute_name(node, node.attr, bases, parent)
         self._module_value(node, parent)
+        if len(self.found) == before and all(map(_harmless, values)) and bases.isdisjoint(CHANGEABLE):
+            self.flow.harmless_uses.add(use)
 
     def _attribute_name(
         self, node: ast.AST, name: str, bases: frozenset[tuple[str, object]], parent: ast.AST | None

@@ -27,11 +27,11 @@ class Rules(TextRules):
 
     def _unit(self, unit: Unit) -> None:
         self.flow.check_time()
+        rule_of = HANDLERS.get
         for kind, node, scope, extra in unit.ops:
             if kind == EVAL:
-                handler: Any = HANDLERS.get(type(node))
-                if handler is not None:
-                    handler(self, node, scope)
+                if (rule := rule_of(type(node))) is not None:
+                    rule(self, node, scope)
             elif node[0] in {"attr", "item"}:
                 self._store(node[1], extra, scope)
             elif node[0] == "named":
@@ -39,11 +39,12 @@ class Rules(TextRules):
 
     def _call_node(self, node: ast.Call, scope: Scope) -> None:
         self._call(node, scope)
-        if any(kind == "txt" for kind, _ in self.flow.of(node)):
+        values = self.flow.of(node)
+        if values and "txt" in {kind for kind, _ in values}:
             self._constant(node, scope)
 
 
-HANDLERS = {
+HANDLERS: dict[type[ast.AST], Any] = {
     ast.Name: Rules._name,
     ast.Attribute: Rules._attribute,
     ast.Call: Rules._call_node,
