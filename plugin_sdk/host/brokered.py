@@ -13,7 +13,7 @@ MAX_QUESTION = 2_000
 Conversation = Callable[..., tuple[dict[str, Any], int]]
 
 _channel: Channel | None = None
-_in_call = threading.Event()
+_in_call = False
 _asking = threading.Lock()
 
 
@@ -49,13 +49,15 @@ def connected() -> bool:
 
 def begin_call() -> None:
     """Questions are answered from now on."""
-    _in_call.set()
+    global _in_call
+    _in_call = True
 
 
 def end_call() -> None:
     """Questions are not answered any more; one under way is waited for, so that its answer is not another's."""
+    global _in_call
     with _asking:
-        _in_call.clear()
+        _in_call = False
 
 
 def asset(url: str) -> bytes:
@@ -106,7 +108,7 @@ def conversation() -> Iterator[Conversation]:
         RuntimeError: no call is under way.
     """
     with _asking:
-        if _channel is None or not _in_call.is_set():
+        if _channel is None or not _in_call:
             raise RuntimeError("this can be asked for while a batch or a request is processed, and only then")
         yield _turn
 
@@ -130,7 +132,7 @@ def _asked(op: Op, about: str, with_file: str = "") -> tuple[dict[str, Any], int
     if len(about) > MAX_QUESTION:
         raise NotGiven(f"{about[:100]!r}… has {len(about)} characters.", f"Ask with at most {MAX_QUESTION}.")
     with _asking:
-        if _channel is None or not _in_call.is_set():
+        if _channel is None or not _in_call:
             raise RuntimeError("this can be asked for while a batch or a request is processed, and only then")
         answer = _channel.ask(op, about).decoded()
         if answer["error"] is not None:

@@ -102,6 +102,7 @@ class Connection:
         self._log_open = True
         self._pace = Pace(LOG_RATE)
         self._hears_log = True
+        self._log_waits = True
         self._descriptor: int | None = None
         self._takes_descriptor = False
         self._closing = threading.Lock()
@@ -142,8 +143,7 @@ class Connection:
         data = memoryview(frame)
         while data:
             try:
-                ancillary = [rights(fds)] if fds else []
-                sent = self._control.sendmsg([data], ancillary)
+                sent = self._control.sendmsg([data], [rights(fds)]) if fds else self._control.send(data)
             except BlockingIOError:
                 self._wait_to_send(deadline)
                 continue
@@ -159,12 +159,19 @@ class Connection:
             ProtocolError: it sent what no honest host sends.
         """
         if not self._frames:
-            for fd, _ in self._poll.poll(int(min(wait_s, self._log_turn()) * 1000) + 1):
+            ready = self._poll.poll(int(min(wait_s, self._log_turn()) * 1000) + 1)
+            self._log_waits = len(ready) > 1 or not self._hears_log
+            for fd, _ in ready:
                 if fd == self._log:
                     self._read_log()
                 else:
                     self._read_control()
         return self._frames.popleft() if self._frames else None
+
+    def settle_log(self) -> None:
+        """Take what the plugin had printed when the last frame came; mostly nothing, as the same look showed."""
+        if self._log_waits:
+            self.drain_log()
 
     def drain_log(self) -> None:
         """Take what the plugin has printed so far."""

@@ -222,7 +222,7 @@ class PluginHost:
             known = self._known = self._known or tables.Known()
             batch = self._fetch(summary, flight, known)
             flight.tell()
-            self._connection.drain_log()
+            self._connection.settle_log()
             if used := spent(before, self._used()):
                 self._connection.log.add(f"used: {used}\n".encode())
             log = self._connection.log.since(mark)
@@ -315,15 +315,17 @@ class PluginHost:
         with self._conversation() as flight:
             self._send(op, value, flight)
             answer = self._until(expected, flight).decoded()
-            self._connection.drain_log()
+            self._connection.settle_log()
             return answer
 
     @contextlib.contextmanager
     def _passed(self, table: "pa.Table") -> Iterator[tuple[int, list[int], bool]]:
         """The table where the host finds it: its size, descriptors to send, whether its file is its own."""
         from plugin_sdk.host import tables
+        from plugin_sdk.host.compact import compacted
         from plugin_sdk.host.passing import Passing
 
+        table = compacted(table)
         fds: list[int] = []
         if self._passing is None:
             self._passing = Passing()
@@ -391,7 +393,7 @@ class PluginHost:
             if frame.op == expected:
                 return frame
             if frame.op == Op.RAISED:
-                self._connection.drain_log()
+                self._connection.settle_log()
                 raise _raised(frame.decoded(), self._masks)
             if not self._questions.takes(frame.op):
                 raise ProtocolError(f"a frame of kind {frame.op} is out of place")
