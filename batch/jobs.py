@@ -13,6 +13,7 @@ from batch.partitions import Extraction, Leaves, PluginRef
 from batch.patience import patient
 from batch.plan import plan
 from batch.report import Report, close
+from batch.rewriting import counted
 from batch.runner import Engine, EngineLost, Interrupted, Runner
 from batch.sink import Sink
 from batch.sizing import Sizing
@@ -146,7 +147,10 @@ class Work:
     def _processed(self, scope: Scope, batch: Batch, retry: bool) -> TaskStatus:
         collections = self._collections(scope, batch)
         ids = [c.collection_id for c in collections]
-        before = earlier(self.stores, scope, batch) if retry else Earlier()
+        before = Earlier()
+        if retry:
+            before = earlier(self.stores, scope, batch)
+            before = counted(self.stores, self.vectors, scope, batch, ids, before)
         objects = len(before.retries) if retry else batch.object_count
         report = Report(self.stores, scope, batch, ids, objects * len(collections), before)
         report.begin()

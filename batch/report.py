@@ -17,6 +17,7 @@ from core.ids import now
 from core.retries import KEPT, Earlier, settle
 from core.status import TaskStatus
 from core.stores import Stores
+from core.stores.commits import Replaced
 from core.stores.records import Entry, chunks
 from core.tasks import get_task, update_task
 from core.tenancy import Scope
@@ -107,7 +108,8 @@ class Report:
         self._stores, self._scope, self._batch = stores, scope, batch
         self._collection_ids = collection_ids
         before = before or Earlier()
-        done, self._retries = before.written + len(before.failed), before.retries
+        done, self._retries = before.others + len(before.failed), before.retries
+        self._rewritten = {c: dict(blobs) for c, blobs in before.rewritten.items()}
         self.counts = Counts(rows=done + rows, rows_done=done, written=before.written, failed=len(before.failed))
         self.problems: Counter[tuple[str, str, str | None]] = Counter(
             (row["error_type"], row["message"], row["step"]) for row in before.failed
@@ -135,6 +137,7 @@ class Report:
         with self._guard:
             self._flying.pop(outcome.index, None)
         self.counts.add(outcome)
+        self._take_back(collection_id, outcome)
         self._keep_failures(collection_id, outcome)
         self.log(collection_id, outcome.log)
         self._collection_id = collection_id
@@ -173,6 +176,12 @@ class Report:
         if text.strip():
             with self._guard:
                 self._logs.append((collection_id, text))
+
+    def _take_back(self, collection_id: str, outcome: Outcome) -> None:
+        """What a retry replaces of its own batch's documents was counted before."""
+        before = self._rewritten.get(collection_id)
+        if before:
+            self.counts.written -= sum(before.pop(blob, 0) for blob in Replaced.of([outcome.replaced]).blobs.tolist())
 
     def _flush(self) -> None:
         """Write the failed rows and the logs that have gathered."""

@@ -11,13 +11,16 @@ from itertools import takewhile
 from typing import Any
 
 from core.batches import CHUNK, RETRIED_ROWS, Batch, failed_documents, get_batch, resubmit
-from core.errors import InvalidRequest
+from core.errors import AlreadyExists, InvalidRequest
 from core.stores import Stores
 from core.stores.records import Body, Entry, Record, chunks
 from core.tasks import Task
 from core.tenancy import Scope
 
 KEPT = "#kept#"
+COUNTED = "counted"
+"""The sort key, behind those of a retry's objects and before those of their rows, of what others gave."""
+
 KEPT_PER_RECORD = 25
 TRANSIENT = {"network", "resource"}
 """Kinds of failure that may pass by themselves."""
@@ -31,6 +34,12 @@ class Earlier:
     failed: list[Body] = field(default_factory=list)
     retries: dict[str, int] = field(default_factory=dict)
     """For each object that is run again, the how manieth time it is."""
+
+    others: int = 0
+    """Documents among `written` of objects that are not run again."""
+
+    rewritten: dict[str, dict[int, int]] = field(default_factory=dict)
+    """The other ones, by collection and number of the blob: they are replaced as the retry comes to the blob."""
 
 
 def retry_batch(
@@ -98,9 +107,20 @@ def earlier(stores: Stores, scope: Scope, batch: Batch) -> Earlier:
     return Earlier(written, kept, retries)
 
 
+def first_count(stores: Stores, scope: Scope, batch_id: str, documents: int) -> int:
+    """`documents`, or what the first attempt at this retry gave here: what objects gave that are not run again."""
+    pk = scope.key("retry", batch_id)
+    try:
+        stores.records.create(Entry(pk, COUNTED, {"documents": documents}))
+    except AlreadyExists:
+        found = stores.records.get(pk, COUNTED)
+        return int(found.body["documents"]) if found else documents
+    return documents
+
+
 def _objects(stores: Stores, scope: Scope, batch_id: str) -> Iterator[Record]:
     records = stores.records.each(scope.key("retry", batch_id), page_size=10)
-    return takewhile(lambda record: not record.sk.startswith(RETRIED_ROWS), records)
+    return takewhile(lambda record: not record.sk.startswith((COUNTED, RETRIED_ROWS)), records)
 
 
 def _write(stores: Stores, scope: Scope, batch_id: str, objects: dict[str, int], failed: list[Body]) -> None:
