@@ -28,5 +28,5 @@ def served(app: Any, *, lifespan: bool, port: int = 0) -> Iterator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join(timeout=30)
+            thread.join(timeout=100)
             assert not thread.is_alive(), "the app did not stop"

@@ -41,7 +41,7 @@ MANIFEST = Manifest(
 @pytest.fixture(scope="module")
 def client(module_settings: Settings) -> Iterator[Client]:
     with cluster(module_settings.model_copy(update={"gpus": 1, "workers": 1})) as client:
-        client.wait_for_workers(2, timeout=60)
+        client.wait_for_workers(2, timeout=100)
         yield client
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from distributed import Client
@@ -34,7 +35,7 @@ def test_a_long_batch_of_slow_partitions_holds_up_no_small_one(tenants: list[Ten
     long, other = tenants
     for tenant in tenants:
         tenant.publish()
-    slow, same, small = long.collect(sleep_s=20.0, batch_size=16), long.collect(), other.collect()
+    slow, same, small = long.collect(sleep_s=120.0, batch_size=16), long.collect(), other.collect()
     large = long.submit(long.put(*(f"slow {i}" for i in range(400))), [slow])
     long.until(large, lambda b: b.status is PROCESSING)
     time.sleep(2.0)  # every slot is taken, and more waits behind it
@@ -43,7 +44,7 @@ def test_a_long_batch_of_slow_partitions_holds_up_no_small_one(tenants: list[Ten
     batches = [(t, t.submit(t.put(*(f"quick {i}" for i in range(10))), [c])) for t, c in ((other, small), (long, same))]
     ended = [tenant.ended(batch) for tenant, batch in batches]
 
-    assert time.monotonic() - submitted < 10.0  # half of what one slow partition takes
+    assert time.monotonic() - submitted < 60.0  # half of what one slow partition takes
     assert [b.status for b in ended] == [COMPLETED, COMPLETED]
     assert (other.count(small), long.count(same)) == (10, 10)
     assert long.current(large).status is PROCESSING
@@ -51,18 +52,19 @@ def test_a_long_batch_of_slow_partitions_holds_up_no_small_one(tenants: list[Ten
     canceled = time.monotonic()
     long.until(large, lambda _: TaskStatus(long.progress(large)["status"]).ended)
     stopped = long.until(large, lambda b: bool(b.tier_tasks[0].get("completed_at")))
-    assert time.monotonic() - canceled < 5.0
+    assert time.monotonic() - canceled < 60.0
     assert stopped.status is TaskStatus.CANCELED
     assert long.count(slow) < 400
 
 
-def test_small_batches_with_the_same_plugin_run_beside_each_other(tenants: list[Tenant]) -> None:
-    tenant, _ = tenants
+def test_small_batches_with_the_same_plugin_run_beside_each_other(module_stores: Stores, client: Client) -> None:
+    tenant = Tenant(module_stores)
     tenant.publish()
     collection = tenant.collect(sleep_s=2.0)
-
     batches = [tenant.submit(tenant.put(f"text {n}")) for n in range(4)]
-    ended = [tenant.ended(batch) for batch in batches]
+
+    with serving(module_stores, client):
+        ended = [tenant.ended(batch) for batch in batches]
 
     assert [b.status for b in ended] == [COMPLETED] * 4
     tiers = [b.tier_tasks[0] for b in ended]
@@ -92,18 +94,12 @@ def test_a_tenant_runs_no_more_than_its_limit_and_the_urgent_one_is_next(
     tenant.collect(sleep_s=0.2)
     first, plain, urgent = [tenant.submit(tenant.put(*(f"{n} {i}" for i in range(120)))) for n in range(3)]
     change_batch(stores, tenant.scope, urgent, metadata={"priority": 5})
-    running: list[str] = []
 
     with serving(stores, client):
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            current = [tenant.current(b) for b in (first, plain, urgent)]
-            now = [b.batch_id for b in current if b.status is PROCESSING]
-            assert len(now) <= 1
-            running += [b for b in now if b not in running]
-            if all(b.status.ended for b in current):
-                break
-            time.sleep(0.02)
+        ended = [tenant.ended(b) for b in (first, plain, urgent)]
 
-    assert [b.status for b in current] == [COMPLETED] * 3
-    assert running.index(urgent.batch_id) < running.index(plain.batch_id)
+    assert [b.status for b in ended] == [COMPLETED] * 3
+    tiers = [b.tier_tasks[0] for b in ended]
+    assert tiers[2]["started_at"] < tiers[1]["started_at"]
+    by_start = sorted(tiers, key=lambda tier: str(tier["started_at"]))
+    assert all(one["completed_at"] <= next_["started_at"] for one, next_ in pairwise(by_start))

@@ -76,7 +76,7 @@ def api(app: FastAPI, module_stores: Stores) -> Iterator[Api]:
             made.ok("POST", "/v1/namespaces", {"namespace_name": "demo"})
             yield made
         server.should_exit = True
-        thread.join(timeout=10)
+        thread.join(timeout=100)
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def at_once(call: Any, inputs: Any) -> list[Any]:
     barrier = threading.Barrier(len(inputs))
 
     def begin(item: Any) -> Any:
-        barrier.wait(30)
+        barrier.wait(100)
         return call(item)
 
     with ThreadPoolExecutor(len(inputs)) as pool:
@@ -187,10 +187,12 @@ def test_quota_is_exact_when_many_create_at_once(
     limits = module_stores.settings.model_copy(update={f"max_{quota}": used + LIMIT})
     app.state.stores = replace(module_stores, settings=limits)
 
-    answers = at_once(lambda n: api.call("POST", path, body | {name: f"thing-{n}"}, **inside), range(24))
+    answers = at_once(lambda n: api.call("POST", path, body | {name: f"thing-{n}"}, **inside), range(CLIENTS))
     app.state.stores = module_stores
 
-    assert sorted(a.status_code for a in answers) == [200] * LIMIT + [403] * (24 - LIMIT), [a.text for a in answers]
+    assert sorted(a.status_code for a in answers) == [200] * LIMIT + [403] * (CLIENTS - LIMIT), [
+        a.text for a in answers
+    ]
     assert {a.json()["error"]["details"]["code"] for a in answers if a.status_code == 403} == {"quota_exceeded"}
 
 
@@ -255,7 +257,7 @@ def test_url_is_for_a_put_of_a_whole_body(api: Api, bucket: str, module_stores: 
 
     for method in ("GET", "DELETE", "POST"):
         assert 400 <= httpx.request(method, url).status_code < 500
-    with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=10) as raw:
+    with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=100) as raw:
         raw.sendall(f"PUT {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: 1000\r\n\r\nrain".encode())
         raw.shutdown(socket.SHUT_WR)
         told = raw.recv(1000)

@@ -83,7 +83,7 @@ def leases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GpuMemory]:
 def client(module_settings: Settings, leases: GpuMemory) -> Iterator[Client]:
     settings = module_settings.model_copy(update={"gpus": 1, "workers": 1})
     with cluster(settings) as client:
-        client.wait_for_workers(2, timeout=60)
+        client.wait_for_workers(2, timeout=100)
         yield client
 
 

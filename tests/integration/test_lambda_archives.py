@@ -144,7 +144,7 @@ def test_manifest_that_imports_what_workers_alone_have_is_read_on_aws(told, tmp_
 def index_answers(folder: Path) -> bool:
     """Whether pip gets anything at all from here."""
     words = ["-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), "annotated-types"]
-    return subprocess.run([sys.executable, *words], capture_output=True, timeout=60).returncode == 0
+    return subprocess.run([sys.executable, *words], capture_output=True, timeout=100).returncode == 0
 
 
 def wheels_of_this_machine() -> tuple[str, list[str]]:

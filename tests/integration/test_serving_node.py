@@ -62,7 +62,7 @@ def test_node_is_alive_and_ready_and_asks_for_a_key_and_ends_in_order(
     assert (alive.status_code, alive.json()) == (200, {"status": "OK"})
     assert (ready.status_code, ready.json()) == (200, {"status": "OK", "reason": None})
     assert keyless.status_code == 401
-    assert process.wait(30) in (0, -signal.SIGTERM)
+    assert process.wait(100) in (0, -signal.SIGTERM)
 
 
 def test_node_without_its_records_is_not_ready_until_it_has_seen_them(settings: Settings) -> None:

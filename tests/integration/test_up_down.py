@@ -125,7 +125,7 @@ def test_down_ends_every_process_and_up_finds_the_state_again(platform):
     done = platform.run("down")
 
     assert "stopped" in done.stdout
-    assert psutil.wait_procs(processes, timeout=30)[1] == []
+    assert psutil.wait_procs(processes, timeout=100)[1] == []
     assert platform.told("status")["services"] == {"emulator": "stopped", "gateway": "stopped", "batch": "stopped"}
     assert platform.run("down").stdout == "OpenPeek was not running.\n"
     platform.up()
@@ -137,6 +137,6 @@ def test_killed_supervisor_takes_its_services_along_and_up_starts_anew(platform)
 
     os.kill(platform.processes()["supervisor"], signal.SIGKILL)
 
-    assert psutil.wait_procs(processes, timeout=30)[1] == []
+    assert psutil.wait_procs(processes, timeout=100)[1] == []
     assert "run 'mixpeek up'" in platform.run("status").stdout
     assert platform.up()["started"]

@@ -90,7 +90,7 @@ def test_uploads_and_tasks(generated: Any, namespace: str) -> None:
     asked = {"filename": "a.txt", "content_type": "text/plain"}
 
     upload = api.create_upload_buckets("docs", mixpeek.CreateUploadRequest.from_dict(asked), **known)
-    requests.put(upload.presigned_url, data=b"hello", timeout=10).raise_for_status()
+    requests.put(upload.presigned_url, data=b"hello", timeout=100).raise_for_status()
     confirmed = api.confirm_upload_buckets("docs", upload.upload_id, mixpeek.ConfirmUploadRequest(), **known)
     batch = api.create_uploads_batch_buckets(
         "docs", mixpeek.BatchUploadRequest.from_dict({"uploads": [asked]}), **known

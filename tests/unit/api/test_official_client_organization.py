@@ -31,7 +31,7 @@ def test_plugins_of_the_organization(generated: Any, namespace: str) -> None:  #
     plugins, inside = mixpeek.PluginsApi(generated), mixpeek.CustomPluginsNamespaceApi(generated)
     asked = {"name": "my_extractor", "version": "1.0.0"}
     upload = plugins.generate_upload_url_plugins(mixpeek.ApiPluginsModelsCreatePluginUploadRequest.from_dict(asked))
-    requests.put(upload.presigned_url, data=zipped(), timeout=10).raise_for_status()
+    requests.put(upload.presigned_url, data=zipped(), timeout=100).raise_for_status()
 
     assert plugins.confirm_upload_plugins(upload.upload_id).plugin_id == PLUGIN
     assert [p.plugin_id for p in plugins.list_plugins().plugins] == [PLUGIN]
@@ -52,7 +52,7 @@ def test_models(generated: Any, namespace: str) -> None:  # noqa: F811
     models, inside = mixpeek.ModelsApi(generated), mixpeek.CustomModelsApi(generated)
     asked = {"name": "weights", "version": "1.0.0", "model_format": "safetensors"}
     upload = models.generate_upload_url_models(mixpeek.CreateModelUploadRequest.from_dict(asked))
-    requests.put(upload.presigned_url, data=WEIGHTS, timeout=10).raise_for_status()
+    requests.put(upload.presigned_url, data=WEIGHTS, timeout=100).raise_for_status()
 
     assert models.confirm_upload_models(upload.upload_id).validation_status == "passed"
     assert [m.model_id for m in models.list_models().models] == [MODEL]

@@ -30,7 +30,7 @@ def publish(generated: Any, namespace: str) -> Any:  # noqa: F811
     request = {"name": "my_extractor", "version": "1.0.0"}
     kind = mixpeek.ApiNamespacesPluginsModelsCreatePluginUploadRequest
     upload = api.generate_upload_url_namespaces_id_plugins(namespace, kind.from_dict(request))
-    requests.put(upload.presigned_url, data=zipped(), timeout=10).raise_for_status()
+    requests.put(upload.presigned_url, data=zipped(), timeout=100).raise_for_status()
     return api.confirm_upload_namespaces_id_plugins(namespace, upload.upload_id)
 
 

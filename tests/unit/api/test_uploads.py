@@ -33,7 +33,7 @@ def asked(filename: str = "a.txt", content_type: str = "text/plain", **more: Any
 
 
 def put(upload: dict[str, Any], data: bytes) -> None:
-    requests.put(upload["presigned_url"], data=data, timeout=10).raise_for_status()
+    requests.put(upload["presigned_url"], data=data, timeout=100).raise_for_status()
 
 
 def test_file_is_put_confirmed_and_becomes_an_object(docs: Api, moto_stores: Stores) -> None:

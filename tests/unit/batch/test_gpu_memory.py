@@ -61,9 +61,9 @@ def test_more_than_a_gpu_has_is_refused_at_once(memory):
     began = time.monotonic()
 
     with pytest.raises(GpuBusy, match="asks for 10001 MB of the GPU GPU-aaaa1111-0000, which has 10000 MB"):
-        memory.lease(10_001, "large@1", wait_s=60)
+        memory.lease(10_001, "large@1", wait_s=600)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
 
 
 def test_what_a_killed_process_held_is_free_at_once(memory, tmp_path):
@@ -99,7 +99,7 @@ def test_many_that_ask_at_once_never_hold_more_than_there_is(memory):
 
     def hold(number: int) -> None:
         nonlocal count
-        with GpuMemory(GPU, memory._folder.parents[1]).lease(3_000, f"{number}@1", wait_s=60):
+        with GpuMemory(GPU, memory._folder.parents[1]).lease(3_000, f"{number}@1", wait_s=600):
             with guard:
                 most[0] = max(most[0], sum(h.mb for h in memory.held()))
                 count += 1

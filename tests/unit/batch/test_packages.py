@@ -15,7 +15,7 @@ def test_first_worker_tells_what_it_can_import(moto_stores):
     ):
         assert not tell_packages(moto_stores, client)  # nobody is there
         cluster.scale(1)
-        client.wait_for_workers(1, timeout=30)
+        client.wait_for_workers(1, timeout=100)
         assert tell_packages(moto_stores, client)
 
     packages = told(moto_stores)

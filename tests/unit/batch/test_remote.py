@@ -182,7 +182,7 @@ def speaking(words: bytes) -> Iterator[int]:
             connection, _ = server.accept()
             with connection:
                 connection.sendall(words)
-                done.wait(10)
+                done.wait(100)
 
         thread = threading.Thread(target=serve)
         thread.start()

@@ -54,7 +54,7 @@ def test_scheduler_tells_it_to_whoever_asks(client: Client) -> None:
     go = Event("go", client=client)
 
     idle = client.sync(client.scheduler.adaptive_target)
-    futures = client.map(lambda _: Event("go").wait(30), range(4), resources={"SLOT": 1}, pure=False)
+    futures = client.map(lambda _: Event("go").wait(100), range(4), resources={"SLOT": 1}, pure=False)
     while sum(map(len, client.processing().values())) < len(futures):
         time.sleep(0.01)
     full = client.sync(client.scheduler.adaptive_target)

@@ -16,7 +16,7 @@ offer({"worker_lib", "other_lib"}.__contains__)
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
     """The code, in a process of its own where two packages are stood in for."""
-    return subprocess.run([sys.executable, "-c", IMPORTED + code], capture_output=True, text=True, timeout=30)
+    return subprocess.run([sys.executable, "-c", IMPORTED + code], capture_output=True, text=True, timeout=100)
 
 
 def test_everything_that_honest_modules_do_on_import_passes():

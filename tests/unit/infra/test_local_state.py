@@ -61,7 +61,7 @@ def test_process_that_ended_is_not_taken_for_a_later_one():
     assert ran.alive
     assert not Ran(ran.pid, ran.created - 60).alive
 
-    process.communicate(b"\n", timeout=20)
+    process.communicate(b"\n", timeout=100)
 
     assert not ran.alive
 

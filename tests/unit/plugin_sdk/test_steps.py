@@ -162,7 +162,7 @@ def test_a_step_s_numbers_override_the_profile_s_which_override_the_defaults():
 
 
 def test_api_steps_have_several_batches_in_flight_and_keep_the_order():
-    lock, together = threading.Lock(), threading.Barrier(4, timeout=10)
+    lock, together = threading.Lock(), threading.Barrier(4, timeout=100)
     flying, most = 0, 0
 
     def call(batch: pd.DataFrame) -> pd.DataFrame:

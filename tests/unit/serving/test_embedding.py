@@ -178,18 +178,18 @@ def test_queries_of_two_plugins_do_not_wait_for_each_other():
     def start(scope, plugin, request):
         if plugin.name == "slow":
             arrived.set()
-            gate.wait(10)
+            gate.wait(100)
         return SimpleNamespace(run=lambda table: plugin.name, close=lambda: None)
 
     pool = QueryHosts(start)
     slow = threading.Thread(target=pool.run, args=(SCOPE, plugin("slow"), REQUEST, TABLE))
     slow.start()
-    assert arrived.wait(10)
+    assert arrived.wait(100)
 
     assert pool.run(SCOPE, plugin("quick"), REQUEST, TABLE) == "quick"
 
     gate.set()
-    slow.join(10)
+    slow.join(100)
     pool.close()
 
 
@@ -199,7 +199,7 @@ def test_slow_plugin_takes_only_some_threads_of_its_own_namespace():
     def call(org_id, name, payload):
         if org_id == "org_1":
             calls.release()
-            gate.wait(10)
+            gate.wait(100)
         return {"embedding": [1.0, 2.0, 3.0]}
 
     embedder = Embedder(Settings(), call, QueryHosts(lambda *_: None))
@@ -208,7 +208,7 @@ def test_slow_plugin_takes_only_some_threads_of_its_own_namespace():
     ]
     for thread in asking:
         thread.start()
-        assert calls.acquire(timeout=10)
+        assert calls.acquire(timeout=100)
 
     with pytest.raises(ServingUnavailable, match="of this namespace"):
         embedder.embed(SCOPE, plugin(), target(), "x")
@@ -216,5 +216,5 @@ def test_slow_plugin_takes_only_some_threads_of_its_own_namespace():
 
     gate.set()
     for thread in asking:
-        thread.join(10)
+        thread.join(100)
     assert embedder.embed(SCOPE, plugin(), target(), "x") == [1.0, 2.0, 3.0]

@@ -23,7 +23,7 @@ class Host:
 
     def predict_batch(self, requests):
         if self.gate:
-            self.gate.wait(10)
+            self.gate.wait(100)
         self.calls.append(len(requests))
         return [self._one(request) for request in requests]
 
@@ -37,7 +37,7 @@ class Host:
             case "die":
                 raise HostFailed("The host died.", "Look at the log.", "died: signal 11")
             case "wait":
-                self.gate.wait(10)
+                self.gate.wait(100)
         return {"n": request["n"] * 2}
 
 
@@ -85,12 +85,12 @@ def test_what_waits_becomes_one_batch():
     rest = [put(inbox, n=i) for i in range(1, 7)]
     gate.set()
 
-    answers = [answer.result(10)["n"] for answer in [first, *rest]]
+    answers = [answer.result(100)["n"] for answer in [first, *rest]]
 
     assert answers == [0, 2, 4, 6, 8, 10, 12]
     assert hosts[0].calls == [1, 4, 2]
     inbox.close()
-    assert served.join(10)
+    assert served.join(100)
 
 
 def test_request_that_was_given_up_is_not_run():
@@ -103,11 +103,11 @@ def test_request_that_was_given_up_is_not_run():
     assert given_up.cancel()
     gate.set()
 
-    assert put(inbox, n=2).result(10) == {"n": 4}
-    assert first.result(10) == {"n": 0}
+    assert put(inbox, n=2).result(100) == {"n": 4}
+    assert first.result(100) == {"n": 0}
     assert hosts[0].calls == [1, 1]
     inbox.close()
-    assert served.join(10)
+    assert served.join(100)
 
 
 @pytest.mark.parametrize(("do", "kind"), [("raise", PluginRaised), ("die", HostFailed)])
@@ -121,12 +121,12 @@ def test_bad_request_of_a_batch_fails_alone(do, kind):
     also_good = put(inbox, n=3)
     gate.set()
 
-    assert first.result(10) == {"n": 0}
-    assert (good.result(10), also_good.result(10)) == ({"n": 2}, {"n": 6})
+    assert first.result(100) == {"n": 0}
+    assert (good.result(100), also_good.result(100)) == ({"n": 2}, {"n": 6})
     with pytest.raises(kind):
-        bad.result(10)
+        bad.result(100)
     inbox.close()
-    assert served.join(10)
+    assert served.join(100)
     assert hosts[-1].closed
 
 
@@ -135,12 +135,12 @@ def test_dead_host_is_replaced_and_the_next_request_answered():
     served, hosts = replica(inbox)
 
     with pytest.raises(HostFailed):
-        put(inbox, n=1, do="die").result(10)
+        put(inbox, n=1, do="die").result(100)
 
-    assert put(inbox, n=2).result(10) == {"n": 4}
+    assert put(inbox, n=2).result(100) == {"n": 4}
     assert [host.closed for host in hosts] == [True, False]
     inbox.close()
-    assert served.join(10)
+    assert served.join(100)
 
 
 def test_replica_that_can_not_start_again_tries_at_the_next_request():
@@ -154,9 +154,9 @@ def test_replica_that_can_not_start_again_tries_at_the_next_request():
 
     served = Replica("r", inbox, start)
     with pytest.raises(HostFailed):
-        put(inbox, n=1, do="die").result(10)
+        put(inbox, n=1, do="die").result(100)
 
-    assert put(inbox, n=2).result(10) == {"n": 4}
+    assert put(inbox, n=2).result(100) == {"n": 4}
     assert len(starts) == 3
     inbox.close()
-    assert served.join(10)
+    assert served.join(100)
