@@ -164,13 +164,14 @@ class Host:
         self._send_outcome(outcome)
 
     def _passed_table(self, size: int, *, own: bool) -> "pa.Table":
+        from plugin_sdk.host.compact import restored
         from plugin_sdk.host.passing import Passed, own_file
         from plugin_sdk.host.tables import Known, read_table
 
         if self._passed is None or self._known is None:
             self._passed, self._known = Passed(self._channel.take_fd(), self._channel.take_fd()), Known()
         buffer = own_file(self._channel.take_fd(), size) if own else self._passed.taken(size)
-        return read_table(buffer, self._known)
+        return restored(read_table(buffer, self._known))
 
     def _send_outcome(self, outcome: Outcome) -> None:
         from plugin_sdk.host.passing import own_file

@@ -10,8 +10,11 @@ import pyarrow as pa
 
 from plugin_sdk.host.transport import mapped, shared_file, writable
 
-INPUT_BYTES = 1 << 20
-"""A table up to this size is copied by its host; of a larger one the values stay where they are."""
+INPUT_BYTES = 16 << 20
+"""A table up to this size is copied by its host; of a larger one the values stay where they are.
+
+A page of a new shared file costs several times what it takes to copy it into memory that a host has already.
+"""
 
 OUTPUT_BYTES = 16 << 20
 """A result up to this size comes back without another question."""
@@ -22,7 +25,7 @@ class Passing:
 
     def __init__(self) -> None:
         self.input_fd, self.output_fd = shared_file(INPUT_BYTES, "input"), shared_file(OUTPUT_BYTES, "output")
-        self.input = pa.py_buffer(writable(self.input_fd, INPUT_BYTES))
+        self.input = pa.py_buffer(writable(self.input_fd, INPUT_BYTES, populate=False))
 
     def close(self) -> None:
         """Give the files back."""
@@ -35,7 +38,7 @@ class Passed:
     """The host's side; the descriptors are closed."""
 
     def __init__(self, input_fd: int, output_fd: int) -> None:
-        self._input = mapped(input_fd, INPUT_BYTES)
+        self._input = mapped(input_fd, INPUT_BYTES, populate=False)
         self.output = pa.py_buffer(mapped(output_fd, OUTPUT_BYTES, write=True, populate=False))
 
     def taken(self, size: int) -> pa.Buffer:

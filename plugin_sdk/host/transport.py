@@ -140,9 +140,10 @@ def seal(fd: int, seals: int) -> None:
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
 
 
-def writable(fd: int, size: int) -> mmap.mmap:
+def writable(fd: int, size: int, *, populate: bool = True) -> mmap.mmap:
     """The file's bytes, to be written by this process while whoever gets the descriptor can only read them."""
-    memory = mmap.mmap(fd, size, flags=mmap.MAP_SHARED | POPULATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+    flags = mmap.MAP_SHARED | (POPULATE if populate else 0)
+    memory = mmap.mmap(fd, size, flags=flags, prot=mmap.PROT_READ | mmap.PROT_WRITE)
     if hasattr(os, "memfd_create"):
         seal(fd, FUTURE_WRITE | fcntl.F_SEAL_SEAL)
     return memory

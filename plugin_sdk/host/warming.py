@@ -6,6 +6,7 @@ import pandas as pd
 import pyarrow as pa
 
 from plugin_sdk.frames import to_frame
+from plugin_sdk.host.compact import restored
 from plugin_sdk.host.passing import OUTPUT_BYTES
 from plugin_sdk.host.tables import Known, read_table, reply_batch, write_into
 from plugin_sdk.pipeline import StepDefinition
@@ -20,7 +21,7 @@ def warm() -> None:
     batch = reply_batch(outcome)
     memory = pa.py_buffer(mmap.mmap(-1, OUTPUT_BYTES))
     write_into(memory, batch)
-    read_table(memory, Known())
+    restored(read_table(memory, Known()))
 
 
 def _touch(batch: pd.DataFrame) -> pd.DataFrame:

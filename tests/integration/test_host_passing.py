@@ -47,7 +47,33 @@ def test_what_a_plugin_keeps_of_a_batch_stays_as_it_was(host: PluginHost) -> Non
         assert host.run(table([text])).table["first"].to_pylist() == ["first batch"]
 
 
-@pytest.mark.parametrize("letters", [0, INPUT_BYTES // 2, INPUT_BYTES - 700, INPUT_BYTES, 20 * INPUT_BYTES])
+def test_a_plugin_that_changes_what_it_was_given_changes_that_column_alone(zygote: Zygote, tmp_path: Path) -> None:
+    changed = """
+        class Processor:
+            def __call__(self, batch):
+                batch.loc[0, "copy"] = "changed in place"
+                batch["label"] = batch["data"]
+                batch["mime_type"] = ["text/html", *batch["mime_type"][1:]]
+                batch["pages"] = batch["pages"] + 1
+                batch["sample_embedding"] = [[1.0] * 4] * len(batch)
+                return batch.iloc[::-1]
+    """
+    folder = write_files(tmp_path, {"manifest.py": MANIFEST, "pipeline.py": PIPELINE, "processor.py": changed})
+    texts = [f"text {i}" for i in range(500)]
+    given = table(texts).append_column("pages", pa.repeat(5, 500))
+    given = given.append_column("copy", given["data"]).append_column("other copy", given["data"])
+
+    with zygote.start(folder, name="sample@1.0.0") as running:
+        result = opened(running, batch_size=100_000).run(given).table
+
+    assert result["data"].to_pylist() == result["other copy"].to_pylist() == result["label"].to_pylist() == texts
+    assert result["copy"].to_pylist() == ["changed in place", *texts[1:]]
+    assert result["mime_type"].to_pylist() == ["text/html"] + ["text/plain"] * 499
+    assert result["pages"].unique().to_pylist() == [6]
+    assert result["document_id"].equals(given["document_id"])
+
+
+@pytest.mark.parametrize("letters", [0, INPUT_BYTES // 2, INPUT_BYTES - 700, INPUT_BYTES, 2 * INPUT_BYTES])
 def test_tables_of_every_size_come_back_whole_one_after_the_other(host: PluginHost, letters: int) -> None:
     sent = [table(["a", "b" * letters]), table(["c"]), table(["d" * letters]), table([])]
 
