@@ -1,9 +1,11 @@
 """What integration tests share: one emulator for the whole run, and stores in it that no other test sees."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from core.settings import Settings
@@ -11,6 +13,14 @@ from core.stores import Stores
 from infra.emulator import Emulator, provision
 
 _numbers = itertools.count()
+
+hypothesis.settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize="OPENPEEK_FUZZ_EXAMPLES" not in os.environ,  # who fuzzes for long wants others each time
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

@@ -421,7 +421,7 @@ def test_the_task_of_a_completed_import_is_told_by_the_next_who_takes_its_job(
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\r\x00", exclude_categories=["Cs"]), min_size=1)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=st.lists(st.tuples(CELL, CELL, st.integers(-(2**63), 2**63 - 1)), min_size=1), chunk=st.integers(1, 80))
 def test_csv_and_json_lines_are_read_as_they_were_written(
     rows: list[tuple[str, str, int]], chunk: int, monkeypatch: pytest.MonkeyPatch
