@@ -104,7 +104,7 @@ def earlier(stores: Stores, scope: Scope, batch: Batch) -> Earlier:
         if KEPT in record.sk
         for row in record.body["failed"]
     ]
-    return Earlier(written, kept, retries)
+    return Earlier(written, kept, retries, others=written)
 
 
 def first_count(stores: Stores, scope: Scope, batch_id: str, documents: int) -> int:

@@ -165,11 +165,17 @@ def test_pages_hold_what_stays_once_while_others_come_and_go(api: Api, bucket: s
 
 LIMIT = 5
 STAGE = {"stage_name": "s", "config": {"stage_id": "attribute_filter", "parameters": {}}}
+COLLECTION = {
+    "source": {"type": "bucket", "bucket_ids": ["docs"]},
+    "feature_extractor": {"feature_extractor_name": "passthrough_extractor", "version": "v1"},
+}
 QUOTAS: dict[str, tuple[str, str, Any]] = {
     "buckets": ("/v1/buckets", "bucket_name", {}),
     "objects": ("/v1/buckets/{bucket}/objects", "key_prefix", OBJECT),
     "retrievers": ("/v1/retrievers", "retriever_name", {"stages": [STAGE], "collection_identifiers": []}),
     "namespaces": ("/v1/namespaces", "namespace_name", {}),
+    "collections": ("/v1/collections", "collection_name", COLLECTION),
+    "api_keys": ("/v1/organizations/users/admin@localhost/api-keys", "name", {}),
 }
 
 
@@ -183,7 +189,7 @@ def test_quota_is_exact_when_many_create_at_once(
     namespaces = api.ok("POST", "/v1/namespaces/list?limit=1000")["total_count"]
     held = api.call("POST", "/v1/buckets", {"bucket_name": "docs", "bucket_schema": SCHEMA}, **inside).json()
     path = path.format(bucket=held["bucket_id"])
-    used = {"buckets": 1, "namespaces": namespaces}.get(quota, 0)
+    used = {"buckets": 1, "api_keys": 1, "namespaces": namespaces}.get(quota, 0)
     limits = module_stores.settings.model_copy(update={f"max_{quota}": used + LIMIT})
     app.state.stores = replace(module_stores, settings=limits)
 

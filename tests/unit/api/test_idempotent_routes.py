@@ -2,19 +2,22 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from core.stores.blobs import BlobRef
 from core.web.routes import READS
 from functions.api.openapi import shape
 from tests.unit.api.test_bad_input import contents
 from tests.unit.api.test_client_routes import PREPARED, World, archive, fresh, numbers, world
+from tests.unit.api.whole import Place
 
 __all__ = ["world"]
 
 Call = dict[str, Any]
-ELSEWHERE = ("/objects/import", "/batches/{}/retry")
-"""Imports need a file in S3, and a retry a batch that failed; each has tests of its own."""
+OWN_PLACE = ("cancel", "retry", "rotate", "submit", "trigger")
+"""What changes things that others of these calls need."""
 
 SECRET = ("/api-keys", "/rotate")
 
@@ -23,8 +26,7 @@ def routes(world: World) -> list[str]:
     """Every POST of the document that changes something."""
     document = world.tenant.client.get("/openapi.json").json()
     reads = (*READS, "/inference/{deployment_name}")
-    posts = [path for path, methods in document["paths"].items() if "post" in methods and not path.endswith(reads)]
-    return [path for path in posts if not shape(path).endswith(ELSEWHERE)]
+    return [path for path, methods in document["paths"].items() if "post" in methods and not path.endswith(reads)]
 
 
 def prepared(world: World, path: str) -> Call:
@@ -32,8 +34,10 @@ def prepared(world: World, path: str) -> Call:
     route = f"post {shape(path)}"
     known = [route, f"post {shape(path.replace('/namespaces/{namespace_id}', '', 1))}"]
     route = next((r for r in known if r in PREPARED or r in fresh(world, world.shared)), known[0])
-    place = world.new_place() if any(w in path for w in ("cancel", "rotate", "submit", "trigger")) else world.shared
+    place = world.new_place() if any(w in path for w in OWN_PLACE) else world.shared
     given = PREPARED[route](world, place) if route in PREPARED else {}
+    if path.endswith("/objects/import"):
+        given = {"body": {"upload_id": rows_upload(world, place), "format": "csv"}}
     for name in [part[1:-1] for part in path.split("/") if part.startswith("{")]:
         path = path.replace(f"{{{name}}}", str(given.get(name) or place.id_of(name, path) or "none"))
     call: Call = {"url": path, "headers": {"X-Namespace": place.namespace}}
@@ -43,6 +47,15 @@ def prepared(world: World, path: str) -> Call:
         data = archive(name) if path.endswith("/plugins") else given["file"][1]
         return call | {"files": {"file": ("a", data)}, "data": fields}
     return call | {"json": given.get("body", fresh(world, place).get(route))}
+
+
+def rows_upload(world: World, place: Place) -> str:
+    """A file of rows in the place's bucket."""
+    asked = {"filename": f"{next(numbers)}.csv", "content_type": "text/csv"}
+    made = place.api.ok("POST", f"/v1/buckets/{place.ids['bucket_identifier']}/uploads", asked)
+    bucket, _, key = urlsplit(made["presigned_url"]).path.removeprefix("/").partition("/")
+    world.stores.blobs.put(BlobRef(bucket, key), b"text\none\n")
+    return str(made["upload_id"])
 
 
 def send(world: World, key: str, call: Call) -> Any:
