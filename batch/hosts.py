@@ -26,6 +26,7 @@ from core.stores.blobs import Blobs
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host import HostSettings, NetworkPolicy, PluginHost, Zygote
 from plugin_sdk.host.gpu import VISIBLE
+from plugin_sdk.host.memory import memory_of
 from plugin_sdk.host.missing import accepted
 from plugin_sdk.host.model_view import downloads
 from plugin_sdk.host.network_rules import tenant_policy
@@ -69,6 +70,7 @@ class Hosts:
 
         Raises:
             PluginRaised: `build_steps` or an import raised.
+            TooMuchMemory: its manifest asks for more than the operator allows.
             HostFailed: the host died meanwhile.
         """
         key = host_key(extraction, plugin)
@@ -144,7 +146,14 @@ class Hosts:
         network = tenant_policy(
             zygote.settings.network, os.environ, extraction.scope.org_id, extraction.scope.namespace_id
         )
-        host = zygote.start(folder, name=plugin.manifest.plugin_id, broker=broker, network=network, env=env)
+        host = zygote.start(
+            folder,
+            name=plugin.manifest.plugin_id,
+            broker=broker,
+            network=network,
+            env=env,
+            memory_mb=memory_of(plugin.manifest, zygote.settings),
+        )
         config = extraction.extractor
         request = ExtractorRequest.of(
             config.feature_extractor_name, config.version, config.params, config.input_mappings
@@ -210,6 +219,7 @@ def host_settings(settings: Settings) -> HostSettings:
     gpu = own_name()
     return HostSettings(
         memory_mb=settings.host_memory_mb,
+        max_memory_mb=max_memory_mb(settings),
         call_timeout_s=settings.step_timeout_s,
         model_cache=settings.model_cache,
         env={VISIBLE: gpu} if gpu else {},
@@ -218,6 +228,11 @@ def host_settings(settings: Settings) -> HostSettings:
         model_downloads=downloads(os.environ),
         network=NetworkPolicy.from_environment(os.environ),
     )
+
+
+def max_memory_mb(settings: Settings) -> int:
+    """The most that a plugin's manifest may ask for."""
+    return settings.host_max_memory_mb or 8 * settings.host_memory_mb
 
 
 def allow_missing(settings: Settings) -> frozenset[str]:

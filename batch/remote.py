@@ -21,7 +21,9 @@ from plugin_sdk.errors import PlatformError
 
 PATIENCE_S = 10.0
 
-OF_THE_MACHINE = ("aws_endpoint_url", "host_allow_missing", "host_cgroup", "host_memory_mb", "model_cache")
+OF_THE_MACHINE = (
+    "aws_endpoint_url", "host_allow_missing", "host_cgroup", "host_memory_mb", "host_max_memory_mb", "model_cache",
+)  # fmt: skip
 """Settings that are a worker's own where its environment has them, and the service's where not."""
 
 TLS_FILES = ("ca-file", "client.cert", "client.key")

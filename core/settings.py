@@ -102,7 +102,10 @@ class Settings(BaseModel):
     """Plugin hosts that answer for one deployment on one serving node."""
 
     host_memory_mb: PositiveInt = 4096
-    """Memory that one plugin host may hold."""
+    """Memory that one plugin host may hold whose manifest asks for none in compute_profile's actor_memory_gb."""
+
+    host_max_memory_mb: PositiveInt | None = None
+    """The most that a manifest may ask for; None: eight times what the others may hold."""
 
     host_allow_missing: str = ""
     """Walls around plugin hosts that the kernel may lack, comma-separated: namespaces, landlock, seccomp, uid."""

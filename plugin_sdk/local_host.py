@@ -37,6 +37,8 @@ class BadSetting(PlatformError):
 def local_host_settings(environ: Mapping[str, str] | None = None) -> HostSettings:
     """Limits from MIXPEEK_HOST_TIMEOUT_S, _MEMORY_MB and _SCRATCH_MB; models from HF_HOME, else the platform's own.
 
+    _MEMORY_MB is also the most that a manifest may ask for.
+
     Walls that MIXPEEK_HOST_ALLOW_MISSING names may be missing; on other systems than Linux, which have none, all may:
     an author's plugin runs on the author's machine there. What the plugin may reach says MIXPEEK_NETWORK_ALLOW.
 
@@ -51,6 +53,8 @@ def local_host_settings(environ: Mapping[str, str] | None = None) -> HostSetting
     cache = model_cache(env)
     return HostSettings(
         memory_mb=int(limits.get("memory_mb", defaults.memory_mb)),
+        max_memory_mb=int(limits.get("memory_mb", defaults.max_memory_mb)),
+        max_memory_setting="MIXPEEK_HOST_MEMORY_MB",
         call_timeout_s=limits.get("call_timeout_s", defaults.call_timeout_s),
         scratch_mb=int(limits.get("scratch_mb", defaults.scratch_mb)),
         model_cache=cache,

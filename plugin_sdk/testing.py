@@ -14,6 +14,7 @@ from plugin_sdk.check_report import Check, CheckFailed, CheckReport, ScanRejecte
 from plugin_sdk.errors import HostFailed, PlatformError, PluginRaised
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host import HostSettings, PluginHost, Zygote
+from plugin_sdk.host.memory import memory_of
 from plugin_sdk.local_broker import local_broker
 from plugin_sdk.local_host import local_host_settings
 from plugin_sdk.manifest import Manifest
@@ -55,9 +56,10 @@ def check_plugin(
         run.check("scan", lambda: _scan(run.folder) if scan else "Left out.")
         with Zygote(limits) as zygote:
             with run.host(zygote) as host:
-                run.check("manifest", lambda: run.read_manifest(host) + _missing(zygote))
-                run.check("pipeline", lambda: run.open_pipeline(host))
-                run.check("run", lambda: run.run_sample(host))
+                run.check("manifest", lambda: run.read_manifest(host, limits) + _missing(zygote))
+                with run.host(zygote, instead_of=host) as fitting:
+                    run.check("pipeline", lambda: run.open_pipeline(fitting))
+                    run.check("run", lambda: run.run_sample(fitting))
             with run.host(zygote) as host:
                 run.check("realtime", lambda: run.ask_realtime(host))
     return run.report
@@ -87,6 +89,7 @@ class _Run:
         self._on_check = on_check
         self._sample = sample.resolve() if sample is not None else None
         self._manifest: Manifest | None = None
+        self._memory_mb: int | None = None
         self._rows: list[Record] = []
 
     def limits(self) -> HostSettings:
@@ -121,10 +124,17 @@ class _Run:
             self._note("host", error)
 
     @contextmanager
-    def host(self, zygote: Zygote) -> Iterator[PluginHost]:
-        """A host for the plugin; what it printed goes into the report."""
+    def host(self, zygote: Zygote, instead_of: PluginHost | None = None) -> Iterator[PluginHost]:
+        """A host for the plugin, with the memory that its manifest asks for; what it printed goes into the report.
+
+        Args:
+            instead_of: one that was started before that was known; given back if it has that much.
+        """
+        if instead_of is not None and self._memory_mb in (None, zygote.settings.memory_mb):
+            yield instead_of
+            return
         broker = local_broker(self.folder, self._asset)
-        with zygote.start(self.folder, name=self.folder.name, broker=broker) as host:
+        with zygote.start(self.folder, name=self.folder.name, broker=broker, memory_mb=self._memory_mb) as host:
             try:
                 yield host
             finally:
@@ -139,9 +149,10 @@ class _Run:
         finally:
             self.report.timings[name] = round(time.perf_counter() - began, 4)
 
-    def read_manifest(self, host: PluginHost) -> str:
+    def read_manifest(self, host: PluginHost, limits: HostSettings) -> str:
         """Check the manifest."""
         self._manifest = manifest = host.inspect()
+        self._memory_mb = memory_of(manifest, limits)
         notes = "".join(f" Warning: {warning}" for warning in manifest.warnings)
         return f"{manifest.uri} with {_count(len(manifest.features), 'feature')}.{notes}"
 

@@ -9,7 +9,7 @@ from typing import Any
 from batch.broker import broker_of
 from batch.gpu_memory import GpuMemory, Lease
 from batch.gpus import Gpu, share_of, visible, wants_gpu
-from batch.hosts import allow_missing
+from batch.hosts import allow_missing, max_memory_mb
 from batch.serving.embedding import text_field
 from batch.serving.replicas import Started
 from batch.unpacked import plugin_folder
@@ -22,6 +22,7 @@ from plugin_sdk.errors import InvalidRealtime, PluginRaised
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host import HostSettings, NetworkPolicy, PluginHost, Zygote
 from plugin_sdk.host.gpu import VISIBLE
+from plugin_sdk.host.memory import memory_of
 from plugin_sdk.host.model_view import downloads
 from plugin_sdk.host.network_rules import tenant_policy
 from plugin_sdk.manifest import Manifest
@@ -84,7 +85,10 @@ class PluginHosts:
             zygote = self._zygote_of(gpu)
             network = tenant_policy(zygote.settings.network, os.environ, scope.org_id, scope.namespace_id)
             env = gpu.variables(lease.mb) if gpu and lease else None
-            host = zygote.start(folder, name=plugin.plugin_id, broker=broker, network=network, env=env)
+            memory_mb = memory_of(plugin.manifest, zygote.settings)
+            host = zygote.start(
+                folder, name=plugin.plugin_id, broker=broker, network=network, env=env, memory_mb=memory_mb
+            )
         except BaseException:
             if lease:
                 lease.close()
@@ -128,12 +132,13 @@ def try_once(host: PluginHost, plugin: Plugin) -> None:
     try:
         host.predict({"text": "", text_field(plugin.manifest): ""})
     except (PluginRaised, InvalidRealtime) as error:
-        log.info("trial request refused", extra={"plugin": plugin.plugin_id, "error": str(error)})
+        log.info("trial request refused", extra={"plugin": plugin.plugin_id, "error": message_of(error)})
 
 
 def _limits(settings: Settings, gpu: str) -> HostSettings:
     return HostSettings(
         memory_mb=settings.host_memory_mb,
+        max_memory_mb=max_memory_mb(settings),
         call_timeout_s=settings.inference_timeout_s,
         model_cache=settings.model_cache,
         env={VISIBLE: gpu} if gpu else {},

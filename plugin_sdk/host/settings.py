@@ -12,7 +12,9 @@ class HostSettings:
     """What one host may use, and what it finds around it.
 
     Attributes:
-        memory_mb: private memory of one host process.
+        memory_mb: private memory of one host process, where its plugin's manifest asks for none.
+        max_memory_mb: the most that a manifest may ask for.
+        max_memory_setting: what the operator sets that with, for messages.
         call_timeout_s: seconds for one batch of a step, one realtime request, or the loading of the plugin's files.
         scratch_mb: size of the plugin's own folder, which is memory too; without namespaces, of each file in it.
         model_cache: a Hugging Face cache, read by all hosts; None leaves the plugin without one.
@@ -29,6 +31,8 @@ class HostSettings:
     """
 
     memory_mb: int = 4096
+    max_memory_mb: int = 32_768
+    max_memory_setting: str = "OPENPEEK_HOST_MAX_MEMORY_MB"
     call_timeout_s: float = 600.0
     scratch_mb: int = 1024
     model_cache: Path | None = None

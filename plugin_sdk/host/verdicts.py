@@ -36,7 +36,10 @@ def failure_of(reason: str, name: str, settings: HostSettings, flight: Flight, l
 
 def _fix(reason: str, settings: HostSettings) -> str:
     if reason == KILLED_FOR_MEMORY:
-        return f"Lower the step's batch_size, or raise the limit of {settings.memory_mb} MB."
+        return (
+            f"Lower the step's batch_size, or raise the limit of {settings.memory_mb} MB: "
+            "compute_profile.actor_memory_gb in manifest.py."
+        )
     if reason == KILLED_FOR_TIME:
         return f"Lower the step's batch_size, or raise the limit of {settings.call_timeout_s:g} s for a batch."
     if reason.startswith("died: signal"):

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -94,6 +95,7 @@ class Zygote:
         broker: Broker | None = None,
         network: NetworkPolicy | None = None,
         env: Mapping[str, str] | None = None,
+        memory_mb: int | None = None,
     ) -> PluginHost:
         """A host for the plugin in this folder, confined and ready; nothing of the plugin is loaded yet.
 
@@ -103,18 +105,22 @@ class Zygote:
             broker: answers what the plugin asks for, for its own tenant alone; None gives nothing.
             network: what this host may reach, where the settings give hosts a network; None is what they say.
             env: variables of this host, beside those of the settings.
+            memory_mb: what this host may hold; None is what the settings say.
 
         Raises:
             HostFailed: the host did not come up.
         """
+        settings = self.settings if memory_mb is None else replace(self.settings, memory_mb=memory_mb)
         board = shared_file(boards.SIZE, "board")
         try:
-            connection, scratch = self._fork(lambda scratch: self._plan(plugin_folder, name, scratch, env=env), board)
+            connection, scratch = self._fork(
+                lambda scratch: self._plan(plugin_folder, name, scratch, env=env, memory_mb=memory_mb), board
+            )
         except BaseException:
             os.close(board)
             raise
         reader = boards.Reader(mapped(board, boards.SIZE))
-        host = PluginHost(self, connection, name, reader, scratch, self.settings, broker or Broker())
+        host = PluginHost(self, connection, name, reader, scratch, settings, broker or Broker())
         with self._lock:
             self._hosts.add(host)
         host.wait_ready((network or self.settings.network) if self._has_network() else None)
@@ -283,13 +289,13 @@ class Zygote:
             raise
         finally:
             os.close(write_log)
-        return self._grouped(connection), scratch
+        return self._grouped(connection, plan.memory_mb), scratch
 
-    def _grouped(self, connection: Connection) -> Connection:
+    def _grouped(self, connection: Connection, memory_mb: int) -> Connection:
         """Put a new process, which waits to be told what it is for, into its control group, where there are any."""
         if self._groups is not None:
             try:
-                group = self._groups.admit(connection.pid, self.settings.memory_mb + self.settings.scratch_mb)
+                group = self._groups.admit(connection.pid, memory_mb + self.settings.scratch_mb)
             except HostFailed:
                 connection.kill()
                 connection.close()
@@ -319,13 +325,19 @@ class Zygote:
         return self.settings.network is not None and NAMESPACES not in self.missing
 
     def _plan(
-        self, folder: Path, name: str, scratch: Path, program: str = "", env: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        name: str,
+        scratch: Path,
+        program: str = "",
+        env: Mapping[str, str] | None = None,
+        memory_mb: int | None = None,
     ) -> Plan:
         return Plan(
             folder=str(folder.resolve()),
             name=name,
             scratch=str(scratch),
-            memory_mb=self.settings.memory_mb,
+            memory_mb=memory_mb or self.settings.memory_mb,
             scratch_mb=self.settings.scratch_mb,
             env=environment(self.settings) | dict(env or {}),
             program=program,
