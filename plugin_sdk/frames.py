@@ -27,7 +27,7 @@ def _array(table: pa.Table, at: int) -> Any:
     column, field = table.column(at), table.schema.field(at)
     if is_json(field) or pa.types.is_nested(field.type):
         return _objects(_values(column, field))
-    if pa.types.is_string(field.type):
+    if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
         return Texts(column.cast(pa.large_string()), dtype=TEXT)
     if (pa.types.is_integer(field.type) or pa.types.is_floating(field.type)) and not column.null_count:
         return column.to_numpy().copy()  # the table's own memory can only be read
