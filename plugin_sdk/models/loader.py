@@ -8,7 +8,7 @@ from typing import Any
 
 from plugin_sdk.models.cache import hub_folder, snapshot
 from plugin_sdk.models.errors import ModelUnavailable
-from plugin_sdk.models.shared import load_shared
+from plugin_sdk.models.shared import is_folder_model, load_shared
 from plugin_sdk.models.weights import load_weights
 
 Source = Callable[[str], Path | None]
@@ -50,11 +50,14 @@ def is_hf_model_cached(model_id: str, revision: str = "main") -> bool:
     return snapshot(model_id, revision) is not None
 
 
-def load_namespace_model(model_id: str) -> Any:
+def load_namespace_model(model_id: str, model_class: Any = None, *, device: str | None = None, **options: Any) -> Any:
     """A model that was uploaded to this namespace, or to its organization and enabled here.
 
     Args:
         model_id: `name_1_0_0`, `name@1.0.0` or `mixpeek://models/name_1_0_0`.
+        model_class, device, options: what to make of a Hugging Face folder, as for `load_hf_model`: the folder's
+            tokenizer is `load_namespace_model(model_id, AutoTokenizer)`. A callable must have read what it needs when
+            it returns, for the folder goes then.
 
     Returns:
         Tensors by name (safetensors, torch), a session (ONNX), or for the archive of a Hugging Face folder what
@@ -63,14 +66,14 @@ def load_namespace_model(model_id: str) -> Any:
     Raises:
         ModelUnavailable: the namespace has no such model, or its format can't be loaded.
     """
-    key = ("namespace", model_id)
+    key = ("namespace", model_id, device, model_class, repr(sorted(options.items())))
     with _lock:
         if key not in _loaded:
-            _loaded[key] = _namespace_model(model_id)
+            _loaded[key] = _namespace_model(model_id, lambda files: _load(files, model_class, device, options))
         return _loaded[key]
 
 
-def _namespace_model(model_id: str) -> Any:
+def _namespace_model(model_id: str, load_folder: Callable[[Path], Any]) -> Any:
     from plugin_sdk.host import brokered  # only here: it needs the operating system's sockets
 
     if not brokered.connected():
@@ -80,12 +83,13 @@ def _namespace_model(model_id: str) -> Any:
                 f"The namespace has no model {model_id!r}.",
                 "Upload it to the namespace first, or load a model of the shared cache with load_hf_model.",
             )
-        return load_weights(path)
+        return load_folder(path) if is_folder_model(path) else load_weights(path)
     try:
         file = brokered.model(model_id)
     except brokered.NotGiven as error:
         raise ModelUnavailable(error.problem, error.fix) from None
-    return load_shared(file.name, file.fd, file.size, load_folder)
+    name = model_id + "".join(Path(file.name).suffixes)  # the file itself is called by its hash
+    return load_shared(name, file.fd, file.size, load_folder)
 
 
 def use_source(source: Source) -> Source:
@@ -110,11 +114,6 @@ def _files(model_id: str, revision: str) -> Path:
             f"Put it there: HF_HOME={hub_folder().parent} hf download {model_id}",
         )
     return files
-
-
-def load_folder(files: Path) -> Any:
-    """What a Hugging Face folder holds."""
-    return _load(files, None, None, {})
 
 
 def _load(files: Path, model_class: Any, device: str | None, options: dict[str, Any]) -> Any:

@@ -57,6 +57,11 @@ def load_shared(name: str, fd: int, size: int, load_folder: Callable[[Path], Any
             ) from error
 
 
+def is_folder_model(path: Path) -> bool:
+    """Whether it is a Hugging Face folder."""
+    return any((path / marker).is_file() for marker in FOLDERS)
+
+
 def tensors(memory: mmap.mmap) -> dict[str, Any]:
     """The tensors of a safetensors file in memory, each a view of it; who writes to one changes a copy of its own.
 
@@ -94,18 +99,35 @@ def _of_archive(name: str, file: Any, load_folder: Callable[[Path], Any]) -> Any
     """What the folder in an archive holds: a model for its library, or one file of weights."""
     folder = Path(tempfile.mkdtemp(prefix="model-"))
     try:
+        _unpack(name, file, folder)
+        home = _home(folder)
+        return load_weights(_only_folder(folder)) if home is None else load_folder(home)
+    except OSError as error:  # transformers' word for a folder that lacks a file
+        raise ModelUnavailable(
+            f"The model {name} can't be loaded: {error}.",
+            "Upload a folder that from_pretrained loads without a network.",
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _home(folder: Path) -> Path | None:
+    """The Hugging Face folder in it, the outermost if there are several."""
+    for marker in FOLDERS:
+        found = sorted(folder.rglob(marker), key=lambda path: (len(path.parts), path))
+        if found:
+            return found[0].parent
+    return None
+
+
+def _unpack(name: str, file: Any, folder: Path) -> None:
+    try:
         (_unzip if name.endswith(".zip") else _untar)(file, folder)
-        home = next((path.parent for marker in FOLDERS for path in sorted(folder.rglob(marker))), None)
-        if home is not None:
-            return load_folder(home)
-        return load_weights(_only_folder(folder))
     except OSError as error:
         raise ModelUnavailable(
             f"The model {name} can't be unpacked: {error.strerror or error}.",
             "Upload its weights as one safetensors file, or ask the operator for more scratch space.",
         ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unzip(file: Any, folder: Path) -> None:

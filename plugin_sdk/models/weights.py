@@ -41,10 +41,13 @@ def onnx_session(name: str, model: str | bytes) -> Any:
     """A session for the ONNX model at a path, or in these bytes.
 
     Raises:
-        ModelUnavailable: onnxruntime is not installed.
+        ModelUnavailable: onnxruntime is not installed, or refuses the model.
     """
     try:
         import onnxruntime
     except ImportError as error:
         raise ModelUnavailable(f"{name} needs onnxruntime.", "Ask the operator to install it.") from error
-    return onnxruntime.InferenceSession(model, providers=onnxruntime.get_available_providers())
+    try:
+        return onnxruntime.InferenceSession(model, providers=onnxruntime.get_available_providers())
+    except Exception as error:  # its errors have no class in common
+        raise ModelUnavailable(f"{name} is refused by onnxruntime: {error}", "Export the model anew.") from error
