@@ -3,6 +3,8 @@
 import math
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ import pyarrow as pa
 
 from plugin_sdk.encoded import Bad, Encoded
 from plugin_sdk.storable import Unstorable, described, is_null, why_not
+
+SHAPE, DTYPE = attrgetter("shape"), attrgetter("dtype")
 
 
 def encode_vectors(values: "pd.Series[Any]", dim: int) -> Encoded:
@@ -31,13 +35,17 @@ def total(matrix: np.ndarray[Any, Any]) -> float:
 
 
 def _joined(objects: np.ndarray[Any, Any], dim: int) -> np.ndarray[Any, Any] | None:
-    shape = (dim,)
-    if len(objects) == 0 or not all(type(v) is np.ndarray and v.shape == shape for v in objects):
+    arrays = objects.tolist()
+    if set(map(type, arrays)) != {np.ndarray} or set(map(SHAPE, arrays)) != {(dim,)}:
         return None
-    if any(v.dtype.kind not in "fiu" for v in objects):
+    kinds = set(map(DTYPE, arrays))
+    if any(kind.kind not in "fiu" for kind in kinds):
         return None
     with np.errstate(over="ignore"):
-        joined: np.ndarray[Any, Any] = np.concatenate(objects, dtype=np.float32, casting="unsafe")
+        if len(kinds) == 1:
+            with suppress(TypeError):  # one is no unbroken piece of memory
+                return np.frombuffer(b"".join(arrays), kinds.pop()).astype(np.float32, copy=False).reshape(-1, dim)
+        joined: np.ndarray[Any, Any] = np.concatenate(arrays, dtype=np.float32, casting="unsafe")
     return joined.reshape(-1, dim)
 
 

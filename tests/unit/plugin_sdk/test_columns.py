@@ -73,6 +73,10 @@ def test_vectors_reach_the_processor_as_float_arrays_that_can_be_written():
         [[np.float32(1), np.float64(2.5)], [3, -4]],
         [pd.Series([1.0, 2.5]), pd.Series([3.0, -4.0])],
         list(np.array([[1, 2.5], [3, -4]])),
+        [np.array([1, 0, 2.5, 0])[::2], np.array([3, -4.0])],
+        [np.array([2.5, 1], ">f4")[::-1], np.array([3, -4], ">f4")],
+        list(np.array([[1, 2.5], [3, -4]], np.float16)),
+        list(np.asfortranarray(np.array([[1, 2.5], [3, -4]], np.float32))),
     ],
 )
 def test_vectors_in_any_form_come_out_as_fixed_size_floats(rows):
