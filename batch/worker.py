@@ -26,6 +26,7 @@ from batch.documents import Checked, to_documents
 from batch.finished import FinishedRows
 from batch.hosts import Hosts, Pipeline
 from batch.inputs import Inputs, prepare_inputs
+from batch.leaving import leave_at_once
 from batch.partitions import Extraction, Failure, Outcome, Partition, PluginRef
 from batch.patience import FULL_DISK_S, patient, telling_full
 from batch.pulse import Pulse
@@ -34,6 +35,7 @@ from batch.remote import own_settings
 from batch.segments import Carried, Segment, renamed, segments_of
 from batch.suspects import TRIES_ALONE, Trials, ended_by_others
 from batch.writing import write
+from core import log as logs
 from core.document_schema import HIDDEN
 from core.errors import DiskFull, StoreUnavailable
 from core.ids import now
@@ -41,6 +43,7 @@ from core.settings import Settings
 from core.stores.aws import client
 from core.stores.blobs import Blobs
 from core.stores.vectors import DocumentTable, Vectors
+from core.tracebacks import message_of
 from plugin_sdk.errors import HostFailed, PlatformError, PluginRaised
 from plugin_sdk.host import PluginHost
 from plugin_sdk.host.replies import Result
@@ -203,7 +206,7 @@ class Worker:
                 outcome.failures += _failures(rows, error)
             except HostFailed as error:
                 outcome.hosts_lost += 1
-                log.warning("plugin host failed", extra={"rows": rows.num_rows, "reason": error.reason})
+                log.warning("plugin host failed", extra={"rows": rows.num_rows, "reason": message_of(error)})
                 outcome.failures += [f for lost in trials.died(rows, error) for f in _failures(lost, error)]
         return done
 
@@ -271,7 +274,10 @@ class WorkerSetup(WorkerPlugin):  # type: ignore[misc]
         self._settings = settings
 
     def setup(self, worker: Any) -> None:
-        """Start the zygote beside the worker's own start."""
+        """Start the zygote beside the worker's own start, and log as all of the platform does."""
+        if not logging.getLogger().handlers:  # a process of its own
+            logs.configure()
+        leave_at_once()
         threading.Thread(target=self._prepare, name="prepare-hosts", daemon=True).start()
 
     def teardown(self, worker: Any) -> None:
@@ -281,8 +287,8 @@ class WorkerSetup(WorkerPlugin):  # type: ignore[misc]
     def _prepare(self) -> None:
         try:
             worker_of(self._settings).hosts.prepare()
-        except HostFailed:  # the first partition meets the same trouble, and reports it
-            log.warning("plugin hosts can't be started", exc_info=True)
+        except HostFailed as error:  # the first partition meets the same trouble, and reports it
+            log.warning("plugin hosts can't be started", extra={"reason": error.problem})
 
 
 def run_segment(packed: bytes, source: Partition | Carried, until: int | None) -> Carried | Outcome:
@@ -292,8 +298,9 @@ def run_segment(packed: bytes, source: Partition | Carried, until: int | None) -
         packed: the pickled extraction: the same bytes go with every task, and are read once.
     """
     extraction = _unpacked(packed)
+    place = {"org_id": extraction.scope.org_id, "namespace_id": extraction.scope.namespace_id}
     try:
-        with telling_full():
+        with logs.context(**place, batch_id=extraction.batch_id), telling_full():
             return worker_of(extraction.settings).run(extraction, source, until)
     except DiskFull as error:
         raise DiskFull(error.problem, error.fix, get_worker().address) from error
@@ -331,7 +338,7 @@ def _facts(worker: Worker, extraction: Extraction, plugin: PluginRef) -> StepFac
             tries += 1
             if tries >= TRIES_ALONE or not ended_by_others(error):
                 raise
-            log.warning("a plugin host was ended as it opened", extra={"reason": error.reason})
+            log.warning("a plugin host was ended as it opened", extra={"reason": message_of(error)})
 
 
 def abort(settings: Settings, run_id: str) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from core.tracebacks import traceback_of
+
 _about: ContextVar[dict[str, Any] | None] = ContextVar("about", default=None)
 """What every line says that is logged for the request or event at hand."""
 
@@ -28,8 +30,8 @@ class JsonLines(logging.Formatter):
         }
         line |= _about.get() or {}
         line |= {k: v for k, v in record.__dict__.items() if k not in STANDARD}
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[1]:
+            line["traceback"] = traceback_of(record.exc_info[1])
         return orjson.dumps(line, default=str).decode()
 
 
@@ -54,11 +56,25 @@ def note(**fields: Any) -> None:
         about.update(fields)
 
 
+def without_task(record: logging.LogRecord) -> bool:
+    """Take from Dask's line on a failed task the task, which holds rows, and the error, which is logged where it arrives."""
+    if record.name == "distributed.worker" and str(record.msg).startswith("Compute Failed"):
+        key = record.args[0] if isinstance(record.args, tuple) and record.args else None
+        record.msg, record.args = "task failed", ()
+        record.__dict__["task"] = str(key)
+    return True
+
+
 def configure(level: str = "INFO") -> None:
     """Send this process's logs to stderr as JSON lines; called once, at an entry point."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
+    handler.addFilter(without_task)
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+        logger = logging.getLogger(name)
+        logger.handlers.clear()  # they have a format of their own
+        logger.propagate = True

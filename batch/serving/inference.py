@@ -94,7 +94,7 @@ class Inference:
         except PlatformError as error:
             return error_answer(error)
         except Exception as error:
-            log.exception("inference request failed", extra={"path": scope["path"]})
+            log.exception("inference request failed")
             return error_answer(error)
 
     async def _principal(self, scope: Scope) -> Principal:

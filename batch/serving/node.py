@@ -95,7 +95,7 @@ class Node:
             with self._lock:
                 self._tried.pop(key, None)
         except Exception as error:
-            log.warning("rollout failed", extra={"deployment": deployment.name, "error": str(error)}, exc_info=True)
+            log.warning("rollout failed", extra={"deployment": deployment.name}, exc_info=True)
             self._report(deployment, DeploymentStatus.FAILED, reason(error))
         else:
             self._flip(key, endpoint)

@@ -18,6 +18,7 @@ from core.plugins import Plugin, archive_ref, get_plugin
 from core.settings import Settings
 from core.stores import Stores
 from core.tenancy import Scope
+from core.tracebacks import message_of
 from plugin_sdk.errors import InvalidRealtime, PluginRaised
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host import HostSettings, NetworkPolicy, PluginHost, Zygote

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from batch.serving.requests import Inbox, Request
 from core.errors import InvalidRequest
+from core.tracebacks import message_of
 from plugin_sdk.errors import HostFailed, PlatformError
 from plugin_sdk.outcomes import KILLED_FOR_TIME
 
@@ -79,7 +80,9 @@ class Replica:
         """Fail the request that caused the error: alone it is the one, among others each is tried by itself."""
         timed_out = isinstance(error, HostFailed) and error.reason == KILLED_FOR_TIME
         if isinstance(error, HostFailed):
-            log.warning("host failed", extra={"replica": self._name, "reason": error.reason, "requests": len(requests)})
+            log.warning(
+                "host failed", extra={"replica": self._name, "reason": message_of(error), "requests": len(requests)}
+            )
             self._replace()
         if len(requests) == 1 or timed_out:
             for request in requests:
@@ -113,4 +116,4 @@ class Replica:
                 old.host.close()
             self._started = self._start()
         except PlatformError as error:
-            log.warning("no new host", extra={"replica": self._name, "error": str(error)})
+            log.warning("no new host", extra={"replica": self._name, "error": message_of(error)})
