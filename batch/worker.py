@@ -27,7 +27,6 @@ from batch.finished import FinishedRows
 from batch.hosts import Hosts, Pipeline
 from batch.inputs import Inputs, prepare_inputs
 from batch.leaving import leave_at_once
-from batch.leaving import leave_at_once
 from batch.partitions import Extraction, Failure, Outcome, Partition, PluginRef
 from batch.patience import FULL_DISK_S, patient, telling_full
 from batch.pulse import Pulse
@@ -278,7 +277,6 @@ class WorkerSetup(WorkerPlugin):  # type: ignore[misc]
         """Start the zygote beside the worker's own start, and log as all of the platform does."""
         if not logging.getLogger().handlers:  # a process of its own
             logs.configure()
-        leave_at_once()
         leave_at_once()
         threading.Thread(target=self._prepare, name="prepare-hosts", daemon=True).start()
 
