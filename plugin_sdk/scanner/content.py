@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from plugin_sdk.scanner.payloads import Payload, payload
+from plugin_sdk.scanner.payloads import Effort, Payload, payload
 from plugin_sdk.scanner.report import Severity, Violation
 
 COMPILED = ("it is compiled code, which cannot be judged", "Ship Python source only")
@@ -56,7 +56,7 @@ PYC = re.compile(rb"^.[\x0c-\x0f]\r\n[\0-\x03]\0\0\0|^\x03\xf3\r\n", re.DOTALL)
 PICKLE_NAMES = (".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle")
 
 
-def judge_content(file: str, content: bytes) -> Iterator[Violation]:
+def judge_content(file: str, content: bytes, effort: Effort) -> Iterator[Violation]:
     """Why a file that is not Python source may not come in; nothing for data."""
     name = file.lower()
     for pattern, message, (why, fix) in NAMES:
@@ -74,12 +74,15 @@ def judge_content(file: str, content: bytes) -> Iterator[Violation]:
     elif PYC.match(content):
         yield _program(file, "compiled Python")
     else:
-        yield from _judge_payload(file, payload(content), name.endswith(PICKLE_NAMES))
+        yield from _judge_payload(file, payload(content, effort), name.endswith(PICKLE_NAMES))
 
 
 def _judge_payload(file: str, found: Payload | None, named_so: bool) -> Iterator[Violation]:
     if found == "program":
         yield _program(file, "a program inside an archive")
+    elif found == "too much":
+        why = "what is packed so often or so tightly is not looked at to its end"
+        yield Violation(file, 1, 0, "Packed data", "warning", "Ship fewer archives inside the plugin", why)
     elif found is not None or named_so:
         message = "Object array" if found == "object array" else "Pickle data"
         severity: Severity = "error" if found == "dangerous pickle" else "warning"

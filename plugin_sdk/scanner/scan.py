@@ -15,6 +15,7 @@ from plugin_sdk.archives import IGNORED_FILES, IGNORED_FOLDERS, examine_archive
 from plugin_sdk.errors import InvalidArchive
 from plugin_sdk.scanner.content import judge_content
 from plugin_sdk.scanner.flow import Flow, TooTangled
+from plugin_sdk.scanner.payloads import Effort
 from plugin_sdk.scanner.report import Report, Severity, Violation
 from plugin_sdk.scanner.rules import Rules
 from plugin_sdk.scanner.scopes import Module
@@ -40,7 +41,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def scan_files(files: Mapping[str, bytes], *, strict: bool = False) -> Report:
     """Judge a plugin by its files, paths relative to its folder; nothing of it is run."""
-    found = [violation for name, content in files.items() for violation in judge_content(name, content)]
+    effort = Effort()
+    found = [violation for name, content in files.items() for violation in judge_content(name, content, effort)]
     sources = {name: content for name, content in files.items() if name.lower().endswith(".py")}
     size = sum(map(len, sources.values()))
     if size > MAX_SOURCE_BYTES:

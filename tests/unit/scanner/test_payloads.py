@@ -6,13 +6,15 @@ import io
 import lzma
 import os
 import pickle
-import zipfile
+import resource
+import tarfile
 import zlib
 
 import numpy as np
 import pytest
 
 from plugin_sdk.scanner import scan_files
+from tests.unit.scanner.hostile import DATA, bombs, zipped
 
 
 class Runs:
@@ -22,17 +24,18 @@ class Runs:
         return (os.system, ("true",))
 
 
-def array(value: object) -> bytes:
+def array(value: object, version: tuple[int, int] | None = None) -> bytes:
     buffer = io.BytesIO()
-    np.save(buffer, value, allow_pickle=True)
+    np.lib.format.write_array(buffer, np.asanyarray(value), version, allow_pickle=True)
     return buffer.getvalue()
 
 
-def zipped(content: bytes, name: str = "archive/data.pkl") -> bytes:
+def tarred(content: bytes) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("archive/version", b"3")
-        archive.writestr(name, content)
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        entry = tarfile.TarInfo("storages")
+        entry.size = len(content)
+        archive.addfile(entry, io.BytesIO(content))
     return buffer.getvalue()
 
 
@@ -48,6 +51,16 @@ DANGEROUS = {
     "an npz": zipped(array(np.array([Runs()], dtype=object)), "a.npy"),
     "gzip": gzip.compress(EVIL),
     "zlib": zlib.compress(EVIL),
+    "zlib, fastest": zlib.compress(EVIL, 1),
+    "zlib, as joblib packs": zlib.compress(EVIL, 3),
+    "zlib, smallest": zlib.compress(EVIL, 9),
+    "a tar": tarred(EVIL),
+    "a tar in bzip2": bz2.compress(tarred(EVIL)),
+    "an object array with a long header length": array(np.array([Runs()], dtype=object), (2, 0)),
+    "an object array of the third version": array(np.array([Runs()], dtype=object), (3, 0)),
+    "an object array whose header is spelled otherwise": array(np.array([Runs()], dtype=object)).replace(
+        b"'descr': '|O'", b'"descr":  "O" '
+    ),
     "bzip2": bz2.compress(EVIL),
     "xz": lzma.compress(EVIL),
     "a zip in a zip": zipped(zipped(EVIL), "inner.zip"),
@@ -110,3 +123,29 @@ def test_compression_bomb_is_read_no_further_than_its_start():
     bomb = gzip.compress(bytes(200 << 20))
 
     assert scan_files({"data.gz": bomb}).violations == []
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_data_files_are_looked_at_within_seconds_whatever_they_hold(name):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+
+    report = scan_files(DATA[name])
+
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_utime - before < 30
+    assert report.passed is not any(violation.severity == "error" for violation in report.violations)
+
+
+def test_data_packed_too_often_is_told_as_not_looked_at():
+    report = scan_files(DATA["zips of zips of zeros"])
+
+    assert {(violation.message, violation.severity) for violation in report.violations} == {("Packed data", "warning")}
+
+
+def test_data_files_after_much_packed_data_are_still_judged():
+    bomb = bombs()
+    files = {f"a{number}.zip": bomb for number in range(30)} | {"b.png": b"\x89PNG" + bytes(1000), "c.bin": EVIL}
+
+    found = {violation.file: violation.message for violation in scan_files(files).violations}
+
+    assert "b.png" not in found
+    assert found["c.bin"] == "Pickle data"
