@@ -1,15 +1,12 @@
 """The official client against the data routes, unmodified: both of its faces parse what comes back."""
 
-import mixpeek
 import pytest
-from mixpeek.api.adhoc_retrievers_api import AdhocRetrieversApi
-from mixpeek.api.collection_documents_api import CollectionDocumentsApi
-from mixpeek.api.inference_api import InferenceApi
 
 from core.deployments import get_deployment, request_deploy
 from core.retrievers import create_retriever
 from core.status import DeploymentStatus
 from core.stores.vectors import Vectors
+from tests import official as mixpeek
 from tests.integration.serving_fixtures import (
     PLUGINS,
     collection_of,
@@ -82,12 +79,12 @@ def test_generated_client_parses_documents_hits_and_answers(place):
     configuration = mixpeek.Configuration(host=address)
     scope = {"x_namespace": mine.scope.namespace_id}
     with mixpeek.ApiClient(configuration, "Authorization", f"Bearer {mine.key}") as api:
-        documents = CollectionDocumentsApi(api)
+        documents = mixpeek.CollectionDocumentsApi(api)
         request = mixpeek.ListDocumentsRequest(return_vectors=True)
         listed = documents.list_documents(collection.collection_id, list_documents_request=request, **scope)
         one = documents.get_document(collection.collection_id, "doc_00001", **scope)
         raw = mixpeek.RawInferenceRequest(feature_uri="mixpeek://letters@1.0.0", inputs={"text": "abc"})
-        answer = InferenceApi(api).execute_raw_inference(raw_inference_request=raw, **scope)
+        answer = mixpeek.InferenceApi(api).execute_raw_inference(raw_inference_request=raw, **scope)
         adhoc = mixpeek.AdhocExecuteRequest.from_dict(
             {
                 "collection_identifiers": ["texts"],
@@ -96,7 +93,7 @@ def test_generated_client_parses_documents_hits_and_answers(place):
                 "stages": [STAGE],
             }
         )
-        found = AdhocRetrieversApi(api).execute_adhoc_retriever(adhoc, **scope)
+        found = mixpeek.AdhocRetrieversApi(api).execute_adhoc_retriever(adhoc, **scope)
 
     assert listed.results[0].vectors == ["letters_embedding"]
     assert listed.results[0].additional_properties["letters_embedding"] == [1.0, 0.0, 0.0]

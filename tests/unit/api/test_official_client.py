@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-import mixpeek
 import pytest
 import requests
 from fastapi import FastAPI
-from mixpeek import Mixpeek
 
 from core.organizations import bootstrap
 from core.stores import Stores
+from tests import official as mixpeek
 from tests.served import served
 
 SCHEMA = {"properties": {"text": {"type": "text"}, "title": {"type": "string"}}}
@@ -121,7 +120,7 @@ def test_keys_and_health(generated: Any) -> None:
 
 
 def test_high_level_client(base_url: str, secret: str) -> None:
-    client = Mixpeek(secret, base_url=f"{base_url}/v1")
+    client = mixpeek.Mixpeek(secret, base_url=f"{base_url}/v1")
     made = client.namespaces.create(name="demo")
     client.namespace = made["namespace_id"]
 

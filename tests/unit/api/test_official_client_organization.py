@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import mixpeek
 import numpy as np
 import pytest
 import requests
@@ -11,6 +10,7 @@ from safetensors.numpy import save
 
 from core.stores import Stores
 from infra.emulator.resources import create_key
+from tests import official as mixpeek
 from tests.unit.api.test_official_client import base_url, generated, namespace, secret  # noqa: F401  its fixtures
 from tests.unit.core.samples import HereInspector, zipped
 

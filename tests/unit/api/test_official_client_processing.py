@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import mixpeek
 import pytest
 import requests
 from fastapi import FastAPI
-from mixpeek import Mixpeek
 
 from core.stores import Stores
+from tests import official as mixpeek
 from tests.unit.api.test_official_client import base_url, generated, namespace, secret  # noqa: F401  its fixtures
 from tests.unit.core.samples import HereInspector, zipped
 
@@ -170,7 +169,7 @@ def test_life_of_a_retriever(generated: Any, namespace: str) -> None:  # noqa: F
 def test_high_level_client(generated: Any, namespace: str, base_url: str, secret: str) -> None:  # noqa: F811
     publish(generated, namespace)
     bucket_id, _ = collect(generated, namespace)
-    client = Mixpeek(secret, base_url=f"{base_url}/v1", namespace="demo")
+    client = mixpeek.Mixpeek(secret, base_url=f"{base_url}/v1", namespace="demo")
 
     made = client.collections.create(
         name="sentences",
