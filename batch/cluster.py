@@ -16,6 +16,7 @@ from typing import Any
 import dask
 from distributed import Client
 from distributed.security import Security
+from distributed.utils import get_mp_context
 
 from batch.gpu_workers import local_cluster
 from batch.remote import check_remote, connected
@@ -51,6 +52,8 @@ CONFIG = {
     "distributed.scheduler.worker-ttl": "60s",
     "distributed.admin.tick.limit": "10s",
     "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": 1,
+    "distributed.nanny.pre-spawn-environ.MALLOC_ARENA_MAX": 2,  # each arena keeps what a thread once freed, and Arrow's own pool does too
+    "distributed.nanny.pre-spawn-environ.ARROW_DEFAULT_MEMORY_POOL": "system",
 }
 """What of Dask's settings is ours; a cluster elsewhere has the same from `infra/images/dask.yaml`."""
 
@@ -72,7 +75,7 @@ def cluster(settings: Settings) -> Iterator[Client]:
             with connected(settings.dask_address) as client:
                 yield client
             return
-        with _local(settings) as local, Client(local) as client:
+        with _forked(), _local(settings) as local, Client(local) as client:
             yield client
 
 
@@ -141,6 +144,14 @@ def slots(client: Client) -> int:
 def gpus(client: Client) -> int:
     """GPU slots that the workers offer."""
     return Cluster(client).capacity().gpus
+
+
+@contextmanager
+def _forked() -> Iterator[None]:
+    """Workers here are forked from a process that has their imports done: it is all there once, and they start at once."""
+    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        get_mp_context().set_forkserver_preload(["batch.preloaded"])
+        yield
 
 
 def _local(settings: Settings) -> Any:

@@ -1,6 +1,7 @@
 """GPU workers: one for each GPU of this machine beside the workers for the CPU, by dask-cuda where it is installed."""
 
 import logging
+import os
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
@@ -57,7 +58,7 @@ def local_cluster(settings: Settings, on_cpu: Mapping[str, Any], on_gpu: Mapping
 def _spec(spec: Mapping[str, Any], kind: Mapping[str, Any], gpus: str) -> dict[str, Any]:
     """A worker like those of `spec`, of this kind; its hosts see these GPUs alone, before torch is loaded in them."""
     kept = {name: value for name, value in spec["options"].items() if name not in OF_DASK_CUDA}
-    env = {**kept.get("env", {}), VISIBLE: gpus}
+    env = {**os.environ, **kept.get("env", {}), VISIBLE: gpus}  # a worker may be forked from an older environment
     return {"cls": spec["cls"], "options": deepcopy(kept) | dict(kind) | {"env": env}}
 
 

@@ -165,12 +165,12 @@ def family(home: Path) -> list[psutil.Process]:
 
 
 def engine_mb(home: Path) -> float:
-    """Memory (USS) of the batch service with its scheduler, and of its workers; plugin hosts left out."""
+    """Memory (PSS: what several share is counted once) of the batch service with its scheduler, and of its workers; plugin hosts left out."""
     total = 0.0
     for process in family(home):
         try:
             if "infra.local.batch" in (words := " ".join(process.cmdline())) or "multiprocessing" in words:
-                total += process.memory_full_info().uss / 2**20
+                total += process.memory_full_info().pss / 2**20
         except psutil.Error:
             continue
     return total

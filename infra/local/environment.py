@@ -25,6 +25,9 @@ PASSED_ON = (
     "OPENBLAS_L2_SIZE",
 )
 OURS = ("OPENPEEK_", "MIXPEEK_HOST_", "MIXPEEK_NETWORK_")
+MEMORY = {"MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system"}
+"""Freed memory goes back to the system: glibc would keep some for each thread, and Arrow in a pool of its own."""
+
 GATEWAY_PORT = 8000
 EMULATOR_PORT = 4566
 
@@ -37,7 +40,7 @@ def base_environment(environment: Mapping[str, str] = os.environ) -> dict[str, s
 def service_environment(settings: Settings, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment of the gateway and the batch service."""
     values = {f"OPENPEEK_{k.upper()}": str(v) for k, v in settings.model_dump().items() if v is not None}
-    return base_environment(environment) | values
+    return base_environment(environment) | MEMORY | values
 
 
 def local_settings(home: Home, gateway_port: int, emulator_port: int) -> Settings:
