@@ -25,11 +25,12 @@ from plugin_sdk.host.network import NetworkPolicy
 from plugin_sdk.host.protocol import Frame, Op, ProtocolError, encode
 from plugin_sdk.host.proxy import Proxy, Usage
 from plugin_sdk.host.replies import RealtimeInfo, Result, Summary, parsed
+from plugin_sdk.host.resident import Resident
 from plugin_sdk.host.settings import HostSettings
 from plugin_sdk.host.transport import shared_file
 from plugin_sdk.host.verdicts import failure_of, verdict
 from plugin_sdk.manifest import Issue, Manifest, ManifestIssues
-from plugin_sdk.outcomes import KILLED_FOR_TIME, StepInfo
+from plugin_sdk.outcomes import KILLED_FOR_MEMORY, KILLED_FOR_TIME, StepInfo
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 READY_TIMEOUT_S = 30.0
+PASSING_BYTES = 32 << 20
+"""More than the files take that pass tables of usual sizes."""
+
 NO_USAGE = Usage()
 END_S = 2.0
 """A host that has closed its connection is over within this; its process ends last of all that it has."""
@@ -56,6 +60,10 @@ class Keeper(Protocol):
     def exit_of(self, number: Number) -> tuple[int | None, int]: ...
 
     def forget(self, host: "PluginHost") -> None: ...
+
+
+class HostTooLarge(Exception):
+    """It holds more memory than it may, of a kind that the kernel does not count for it."""
 
 
 class PluginHost:
@@ -86,6 +94,8 @@ class PluginHost:
         self._board = board
         self._passing: Passing | None = None
         self._known: Known | None = None
+        self._resident = Resident(connection.pid, settings.memory_mb + settings.scratch_mb)
+        self._lent_bytes = 0
         self._proxy: Proxy | None = None
         self._told_of_end: list[Callable[[], None]] = []
 
@@ -335,6 +345,7 @@ class PluginHost:
             yield size, fds, False
             return
         with shared(tables.share(table)) as (fd, size):
+            self._lent_bytes += size
             yield size, [*fds, fd], True
 
     def _fetch(self, summary: Summary, flight: Flight, known: "Known") -> "pa.RecordBatch":
@@ -348,6 +359,7 @@ class PluginHost:
         if size <= OUTPUT_BYTES and self._passing is not None:
             return tables.take_back(self._passing.output_fd, size, self._settings.max_rows, known)
         with shared((shared_file(size, "output"), size)) as (fd, _):
+            self._lent_bytes += size
             self._send(Op.OUTPUT, None, flight, [fd])
             self._until(Op.WRITTEN, flight)
             return tables.take_back(fd, size, self._settings.max_rows, known)
@@ -359,11 +371,13 @@ class PluginHost:
             if self._ended is not None:
                 raise HostFailed(*self._ended.args)
             flight = Flight(self._settings.call_timeout_s, self._board)
-            self._in_call = True
+            self._in_call, self._lent_bytes = True, PASSING_BYTES
             try:
                 yield flight
             except HostSilent:
                 raise self._fail(KILLED_FOR_TIME, flight) from None
+            except HostTooLarge:
+                raise self._fail(KILLED_FOR_MEMORY, flight) from None
             except HostEnded:
                 raise self._fail("", flight) from None
             except ProtocolError as error:
@@ -386,6 +400,8 @@ class PluginHost:
         while True:
             frame = self._connection.receive(flight.wait_s)
             if frame is None:
+                if self._resident.is_over(self._lent_bytes):
+                    raise HostTooLarge
                 if not flight.look():
                     raise HostSilent
                 continue
@@ -402,6 +418,7 @@ class PluginHost:
     def _answer(self, question: Frame, flight: Flight) -> None:
         began = time.monotonic()
         with self._questions.answered(question, flight.program_deadline) as (told, fd):
+            self._lent_bytes += told.get("size", 0)
             if question.op != Op.PROGRAM:  # what a plugin has done elsewhere is done in its own time
                 flight.pause(time.monotonic() - began)
             self._connection.send(encode(Op.ANSWER, told), [] if fd is None else [fd], deadline=flight.deadline)

@@ -93,8 +93,13 @@ AF_UNIX, AF_INET = 1, 2
 SOCK_STREAM, SOCK_SEQPACKET, SOCK_KIND = 1, 5, 0xF
 INT = 0xFFFFFFFF
 
-FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030)
-"""DUPFD, GETFD, SETFD, GETFL, SETFL, GETLK, SETLK, SETLKW, the three OFD locks, DUPFD_CLOEXEC."""
+FCNTL = (0, 1, 2, 3, 4, 5, 1030)
+"""DUPFD, GETFD, SETFD, GETFL, SETFL, GETLK, DUPFD_CLOEXEC."""
+
+LOCKS, OPEN_FILE_LOCKS = (6, 7), (36, 37, 38)
+"""SETLK, SETLKW; the three of open files. Each lock takes memory of the kernel's that nothing limits. Those of the first
+kind hold between processes, of which a host is alone with its files: they are had without being made. The others,
+that hold between threads, are not known here; `flock` is there, once a file."""
 
 IOCTL = (0x5401, 0x5413, 0x5421, 0x541B, 0x5451, 0x5450)
 """TCGETS, TIOCGWINSZ, FIONBIO, FIONREAD, FIOCLEX, FIONCLEX; never TIOCSTI."""
@@ -180,6 +185,9 @@ def build(*, private_files: bool, gpu: bool = False, network: bool = False, prog
     for name, checks in [*CHECKED, *(NETWORK if network else ()), *(GPU if gpu else ())]:
         if name not in free:
             _add(pyseccomp, rules, pyseccomp.ALLOW, name, checks)
+    for answer, commands in ((0, LOCKS), (errno.EINVAL, OPEN_FILE_LOCKS)):
+        for command in commands:
+            _add(pyseccomp, rules, pyseccomp.ERRNO(answer), "fcntl", (Check(1, INT, command),))
     sockets = ({AF_INET: SOCK_STREAM} if network else {}) | ({AF_UNIX: SOCK_SEQPACKET} if gpu else {})
     _refuse_sockets(pyseccomp, rules, sockets)
     for name in NOT_HERE:

@@ -393,6 +393,99 @@ def test_memory_of_every_kind_is_limited(host):
     assert found == {"private": "ENOMEM", "shared": "ENOMEM", "bytes": "MemoryError", "more files": "EMFILE"}
 
 
+@pytest.mark.parametrize("way", ["anonymous", "many small ones", "in a thread"])
+def test_shared_memory_beyond_the_limit_ends_the_host(host, way):
+    takes = {
+        "anonymous": "taken = [mmap.mmap(-1, 1 << 30) for _ in range(3)]; fill()",
+        "many small ones": "taken = [mmap.mmap(-1, 4 << 20) for _ in range(768)]; fill()",
+        "in a thread": "taken = [mmap.mmap(-1, 1 << 30) for _ in range(3)]\n"
+        "threading.Thread(target=fill).start(); time.sleep(1000)",
+    }
+    code = """
+import mmap
+def fill():
+    for memory in taken:
+        for at in range(0, len(memory), 4096):
+            memory[at] = 1
+"""
+
+    with pytest.raises(HostFailed) as failed:
+        host.predict({"code": f"{code}{takes[way]}\ntime.sleep(1000); found = 1"})
+
+    assert failed.value.reason == "killed: memory limit"
+
+
+def test_locks_take_no_memory_of_the_kernel_s(host):
+    found = tried(
+        host,
+        """
+        import fcntl
+        file, again = open("/scratch/locked", "w"), open("/scratch/locked", "w")
+        for at in range(0, 20_000, 2):
+            fcntl.lockf(file, fcntl.LOCK_EX, 1, at)
+        whole = struct.pack("hhqqi4x", 1, 0, 0, 0, 0)
+        found = {name: outcome(fcntl.fcntl, file, command, whole) for name, command in (("set", 37), ("wait", 38))}
+        fcntl.flock(file, fcntl.LOCK_EX)
+        found["again"] = outcome(fcntl.flock, again, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    """,
+    )
+    kept = [line for line in Path("/proc/locks").read_text().splitlines() if line.split()[-4] == str(host.pid)]
+
+    assert found == {"set": "EINVAL", "wait": "EINVAL", "again": "EAGAIN"}
+    assert ["POSIX" in line for line in kept] in ([], [False])  # the one that flock made
+
+
+def test_descriptors_under_way_are_limited_as_open_ones_are(zygote, plugin):
+    with opened(zygote, plugin) as one, opened(zygote, plugin) as other:
+        found = tried(
+            one,
+            """
+            import array
+            sent, pairs = 0, []
+            def pin():
+                global sent
+                while sent < 100_000:
+                    a, b = socket.socketpair()
+                    pairs.append((a, b))
+                    a.setblocking(False)
+                    a.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0] * 200))])
+                    sent += 200
+            found = [outcome(pin), sent]
+        """,
+        )
+        beside = tried(
+            other,
+            """
+            import array
+            a, b = socket.socketpair()
+            a.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0]))])
+            found = len(b.recvmsg(1, 100)[1])
+        """,
+        )
+
+    assert found[0] in ("ETOOMANYREFS", "EMFILE")
+    assert found[1] < 2000
+    assert beside == 1
+
+
+def test_what_the_control_socket_tells_of_the_worker_is_of_no_use(attempt):
+    found = attempt("""
+        SIGNAL, GETFD, SETNS, WAITID, MADVISE, IOCTL = 424, 438, 308, 247, 440, 16
+        control = socket.socket(fileno=os.dup(800))
+        found = {"credentials": control.getsockopt(1, 17, 12).hex()}
+        try:
+            handle = struct.unpack("i", control.getsockopt(1, 77, 4))[0]
+            uses = {"signal": (SIGNAL, handle, 9, 0, 0), "descriptor": (GETFD, handle, 0, 0), "join": (SETNS, handle, 1 << 29),
+                    "wait": (WAITID, 3, handle, 0, 4, 0), "advise": (MADVISE, handle, 0, 0, 4, 0), "ask": (IOCTL, handle, 0xFF04, 0)}
+            found |= {name: syscall(*use) for name, use in uses.items()}
+        except OSError as error:
+            found["handle"] = errno.errorcode[error.errno]
+    """)
+
+    assert found.pop("credentials")[:8] == "00000000"  # no number that means anything here
+    assert set(found.values()) in ({"EPERM"}, {"ENOPROTOOPT"})
+
+
 # Network
 
 
