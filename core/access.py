@@ -194,4 +194,6 @@ def _count(stores: Stores, principal: Principal, per_minute: int) -> None:
 
 
 def _principal(key: ApiKey) -> Principal:
-    return Principal(key.org_id, key.user_id, key.key_id, frozenset(key.permissions), key.namespaces, key.grants)
+    return Principal(
+        key.org_id, key.user_id, key.key_id, frozenset(key.permissions), key.namespaces, key.grants, key.resources
+    )

@@ -12,7 +12,7 @@ from core.noun import Noun
 from core.quotas import create_within
 from core.stores import Stores
 from core.stores.records import Body, Entry
-from core.tenancy import Principal
+from core.tenancy import Principal, Resource
 
 PERMISSIONS = ["read", "write", "delete", "admin"]
 ADMIN_EMAIL = "admin@localhost"
@@ -58,17 +58,24 @@ class ApiKey(Noun):
     def namespaces(self) -> frozenset[str] | None:
         """Ids of the only namespaces that the key may enter; None when it may enter all."""
         places = frozenset(place for place, _ in self.grants)
-        return None if not places or "" in places else places
+        return None if not self.scopes or "" in places else places
 
     @property
     def grants(self) -> tuple[tuple[str, frozenset[str] | None], ...]:
         """Each scope's namespace, or "" for the organization, and the operations that it names."""
         return tuple(
-            (
-                s["resource_id"] if s["resource_type"] == "namespace" else "",
-                frozenset(s.get("operations") or ()) or None,
-            )
+            (s["resource_id"] if s["resource_type"] == "namespace" else "", _operations(s))
             for s in self.scopes
+            if s["resource_type"] in ("namespace", "organization")
+        )
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """What the other scopes name."""
+        return tuple(
+            Resource(s["resource_type"], s["namespace_id"], s["resource_id"], _operations(s))
+            for s in self.scopes
+            if s["resource_type"] not in ("namespace", "organization")
         )
 
 
@@ -231,6 +238,10 @@ def count_request(stores: Stores, principal: Principal, minute: int) -> int:
     pk = principal.org_key("rate", principal.key_id)
     counted = stores.records.add(pk, str(minute), {"requests": 1}, expires_at=(minute + 10) * 60)
     return counted["requests"]
+
+
+def _operations(scope: dict[str, Any]) -> frozenset[str] | None:
+    return frozenset(scope.get("operations") or ()) or None
 
 
 def _changed(body: Body, fields: dict[str, Any]) -> Body:

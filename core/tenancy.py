@@ -24,11 +24,22 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class Resource:
+    """A bucket, collection or retriever that a key's scope names, and the only operations on it, None for all."""
+
+    kind: str
+    namespace_id: str
+    resource_id: str
+    operations: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """The holder of a valid API key; `namespaces` are the only ones it may enter, None all of the organization's.
 
     `grants` are what its scopes name: a namespace, or "" for the whole organization, and the only operations there,
-    None for all. A key without grants may do everything that its permissions allow.
+    None for all. A key without scopes may do everything that its permissions allow. `resources` give nothing by
+    themselves: `core/narrowing.py` makes a grant of one for a request that leads to it.
     """
 
     org_id: str
@@ -37,6 +48,7 @@ class Principal:
     permissions: frozenset[str] = field(default_factory=frozenset)
     namespaces: frozenset[str] | None = None
     grants: tuple[tuple[str, frozenset[str] | None], ...] = ()
+    resources: tuple[Resource, ...] = ()
 
     def operations(self, place: str) -> frozenset[str] | None:
         """What the key may do in this namespace ("": the whole organization, "*": anywhere); None is everything."""

@@ -14,6 +14,7 @@ from core import access
 from core.errors import InferenceTimeout, InvalidRequest, NotFound, TooLarge
 from core.http import envelope
 from core.incoming import check_headers, check_query, parse_json
+from core.narrowing import narrowed
 from core.operations import allow, operation_of
 from core.stores import Stores
 from core.tenancy import Principal
@@ -102,6 +103,7 @@ class Inference:
         principal = access.remembered(self._stores, headers)
         if principal is None:
             principal = await asyncio.to_thread(access.authenticate, self._stores, headers)
+        principal = narrowed(self._stores, principal, {}, None)
         access.require(principal, "read")
         return principal
 

@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from core import access
 from core.errors import InvalidRequest
+from core.narrowing import narrowed
 from core.operations import allow, operation_of
 from core.stores import Stores
 from core.tenancy import Principal, Scope
@@ -24,6 +25,9 @@ async def principal_of(request: Request) -> Principal:
         known = access.remembered(stores, headers)
         if known is None:
             known = await run_in_threadpool(access.authenticate, stores, headers)
+        if known.resources:
+            place = request.headers.get("x-namespace")
+            known = await run_in_threadpool(narrowed, stores, known, request.path_params, place)
         request.state.principal = known
     return known
 

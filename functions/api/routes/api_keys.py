@@ -9,6 +9,7 @@ from core import access
 from core.errors import InvalidRequest
 from core.ids import now
 from core.namespaces import find_namespace
+from core.narrowing import FINDERS, resource_of
 from core.operations import OPERATIONS
 from core.organizations import ApiKey, change_key, create_key, list_keys, revoke_key, rotate_key
 from core.stores import Stores
@@ -39,7 +40,10 @@ Operation = Literal[
 
 
 class ResourceScope(Body):
-    """ResourceScope: what a key is limited to, a namespace or the organization, and what it may do there."""
+    """ResourceScope: what a key is limited to, and what it may do there.
+
+    The organization, a namespace (id or name), or a single bucket, collection or retriever (id).
+    """
 
     resource_type: str
     resource_id: str = Field(min_length=1, max_length=100)
@@ -112,7 +116,7 @@ def rotate(stores: StoresOf, caller: Admin, user_email: str, key_name: str) -> A
 
 
 def checked(stores: Stores, caller: Principal, body: CreateKey | ChangeKey) -> dict[str, Any]:
-    """The request's fields, scopes being the organization or its namespaces by id; null takes a limit away."""
+    """The request's fields, scopes being the organization or what is in it by id; null takes a limit away."""
     fields = given(body)
     fields |= {name: None for name in ("expires_at", "rate_limit_override") if name in body.model_fields_set} | fields
     if "scopes" in body.model_fields_set:
@@ -138,10 +142,13 @@ def scope_of(stores: Stores, caller: Principal, scope: dict[str, Any], where: st
         )
     if scope["resource_type"] == "organization":
         return scope | {"resource_id": caller.org_id}
+    if scope["resource_type"] in FINDERS:
+        place = resource_of(stores, caller, scope["resource_type"], scope["resource_id"], f"{where}.resource_id")
+        return scope | {"namespace_id": place}
     if scope["resource_type"] != "namespace":
         raise InvalidRequest(
             f"{where}: a key can't be limited to {scope['resource_type']!r}.",
-            "Use resource_type 'namespace' or 'organization', with operations.",
+            f"Use resource_type 'organization', 'namespace', {', '.join(map(repr, FINDERS))}, with operations.",
             where,
         )
     return scope | {"resource_id": find_namespace(stores, caller, scope["resource_id"]).namespace_id}
@@ -153,5 +160,6 @@ def shown(key: ApiKey) -> dict[str, Any]:
     body = key.body()
     del body["user_email"]
     body["usage"] = {"requests": body.pop("uses")}
+    body["scopes"] = [{k: v for k, v in scope.items() if k != "namespace_id"} for scope in body["scopes"]]
     body |= {"internal_id": body.pop("org_id"), "organization_id": key.org_id, "key_type": "standard"}
     return body | ({"status": "expired"} if over else {})

@@ -89,8 +89,8 @@ def test_key_limited_to_a_namespace_enters_no_other(api: Api, client: TestClient
     limited.within("other").ok("POST", "/v1/buckets", {"name": "docs"})
     limited.within("demo").fails(404, "POST", "/v1/buckets", {"name": "docs"})
     limited.fails(404, "GET", "/v1/namespaces/demo")
-    unsupported = [{"resource_type": "bucket", "resource_id": "docs"}]
-    assert "limited to 'bucket'" in api.fails(422, "POST", KEYS, {"name": "x", "scopes": unsupported})
+    unsupported = [{"resource_type": "taxonomy", "resource_id": "docs"}]
+    assert "limited to 'taxonomy'" in api.fails(422, "POST", KEYS, {"name": "x", "scopes": unsupported})
 
 
 def test_expired_key_is_refused(api: Api, client: TestClient) -> None:
