@@ -52,9 +52,9 @@ format: setup  ## Put the sources into the house's format
 	@$(PY) -m ruff format $(SOURCES)
 
 # Most tests wait for processes, so more run at once than there are cores. A file stays with one worker, in the order of
-# the folders: those with the slowest tests come first.
+# the folders: those with the slowest tests come first. Hundreds of processes start, so what they compile is kept.
 test: lint  ## Run every test
-	@$(PY) -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
+	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 bench: setup  ## Measure, and print a table
 	@$(PY) -m benchmarks

@@ -159,7 +159,7 @@ def wheels_of_this_machine() -> tuple[str, list[str]]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="builds and starts Linux wheels")
-@pytest.mark.parametrize("function", sorted(REQUIREMENTS))
+@pytest.mark.parametrize("function", ["api", "inspect"])  # those with the most and the fewest packages
 def test_built_archive_is_small_and_starts_by_itself(function, tmp_path):
     try:
         build(function, tmp_path, *wheels_of_this_machine())
