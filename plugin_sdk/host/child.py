@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from plugin_sdk.building import Pipeline
-from plugin_sdk.errors import PlatformError, PluginRaised
+from plugin_sdk.errors import InvalidRealtime, PlatformError, PluginRaised
 from plugin_sdk.extractor_request import ExtractorRequest
 from plugin_sdk.host import brokered, program_process
 from plugin_sdk.host.answers import plain
 from plugin_sdk.host.board import SIZE as BOARD_SIZE
 from plugin_sdk.host.board import Writer
 from plugin_sdk.host.child_exit import BROKEN, OUT_OF_MEMORY
-from plugin_sdk.host.protocol import TO_HOST, Frame, Op
+from plugin_sdk.host.protocol import MAX_ANSWER, TO_HOST, Frame, Op, encode
 from plugin_sdk.host.transport import Channel, ConnectionLost, mapped
 from plugin_sdk.host.walls import Descriptors, Plan, Walls
 from plugin_sdk.loading import Plugin, load_plugin
@@ -114,9 +114,15 @@ class Host:
 
     def _reply(self, op: Op, value: Any = None) -> None:
         """The call's last frame: nothing may be asked after it."""
+        frame = encode(op, value)
+        if op in (Op.PREDICTION, Op.PREDICTIONS) and len(frame) > MAX_ANSWER:
+            raise InvalidRealtime(
+                f"realtime.py: the answer has {len(frame) >> 20} MB, at most {MAX_ANSWER >> 20} are taken.",
+                "Answer less, or an address where the rest lies.",
+            )
         self._flush()
         brokered.end_call()
-        self._channel.send(op, value)
+        self._channel.send_frame(frame)
 
     def _flush(self) -> None:
         for stream in (sys.stdout, sys.stderr):

@@ -11,6 +11,15 @@ import msgpack
 HEADER = struct.Struct(">BI")
 KIB, MIB = 1 << 10, 1 << 20
 
+MAX_ANSWER = 64 * MIB
+"""Largest answer of a realtime handler."""
+
+MAX_VALUES, MAX_CONTAINERS = 8_000_000, 1_000_000
+"""Values, and lists and dicts among them, of one frame: a byte may stand for one, and a Python object takes 50 more."""
+
+SMALL = 64 * KIB
+"""A frame up to this size can't hold too many of them."""
+
 
 class Op(IntEnum):
     """What a frame asks or tells."""
@@ -57,7 +66,7 @@ def from_host(max_reply: int) -> dict[int, int]:
     small = {Op.READY: KIB, Op.WRITTEN: KIB, Op.REALTIME: KIB, Op.LISTENING: KIB}
     small |= {Op.ASSET: 8 * KIB, Op.MODEL: 8 * KIB, Op.SECRET: 8 * KIB, Op.PROGRAM: 512 * KIB}
     large = {Op.MANIFEST: 4 * MIB, Op.PIPELINE: MIB, Op.RAISED: MIB, Op.RESULT: 64 * MIB}
-    answers = {Op.PREDICTION: max_reply, Op.PREDICTIONS: max_reply}
+    answers = dict.fromkeys((Op.PREDICTION, Op.PREDICTIONS), min(max_reply, MAX_ANSWER))
     return {int(op): cap for op, cap in (small | large | answers).items()}
 
 
@@ -76,13 +85,33 @@ class Frame:
         """The body's value: dicts, lists, texts, bytes, numbers, booleans, None.
 
         Raises:
-            ProtocolError: it is no msgpack, is nested too deep, or has an extension type.
+            ProtocolError: it is no msgpack, is nested too deep, has too many values or an extension type.
         """
+        limits = _Count().limits() if len(self.body) > SMALL else {}
         try:
             # timestamp=1: msgpack's own extension never reaches the hook; as a float it is a plain value too
-            return msgpack.unpackb(self.body, raw=False, ext_hook=_refuse_extension, timestamp=1)
-        except (ValueError, TypeError, RecursionError) as error:
+            return msgpack.unpackb(self.body, raw=False, ext_hook=_refuse_extension, timestamp=1, **limits)
+        except (ValueError, TypeError, RecursionError, MemoryError) as error:
             raise ProtocolError(f"a frame of kind {self.op} is no msgpack: {error}") from error
+
+
+class _Count:
+    """Counts the values of a frame as they are read, and stops it at too many."""
+
+    def __init__(self) -> None:
+        self._values = self._containers = 0
+
+    def limits(self) -> dict[str, Any]:
+        """For msgpack's reader."""
+        most = {"max_array_len": MAX_VALUES, "max_map_len": MAX_VALUES // 2}
+        return {"list_hook": self._counted, "object_hook": self._counted, **most}
+
+    def _counted(self, container: Any) -> Any:
+        self._values += len(container)
+        self._containers += 1
+        if self._values > MAX_VALUES or self._containers > MAX_CONTAINERS:
+            raise ProtocolError(f"more than {MAX_VALUES} values, or {MAX_CONTAINERS} lists and dicts")
+        return container
 
 
 class FrameReader:

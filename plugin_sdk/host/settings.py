@@ -20,7 +20,7 @@ class HostSettings:
         model_cache: a Hugging Face cache, read by all hosts; None leaves the plugin without one.
         env: variables that the operator adds, e.g. CUDA_VISIBLE_DEVICES; nothing else of the worker's reaches a host.
         preload_torch: import torch once for all hosts; costs 200 MB, saves 2.5 s at the first model of each.
-        max_reply_mb: largest table or answer that is taken back.
+        max_reply_mb: largest table that is taken back, and largest answer, if that is below 64.
         max_rows: most rows of a table that is taken back.
         start_timeout_s: seconds for the common imports, once.
         allow_missing: walls of `plugin_sdk.host.missing.WALLS` that the kernel may lack; hosts then run without them.

@@ -40,7 +40,14 @@ class Channel:
         Raises:
             ConnectionLost: the other side is gone.
         """
-        frame = encode(op, value)
+        self.send_frame(encode(op, value), fds)
+
+    def send_frame(self, frame: bytes, fds: Sequence[int] = ()) -> None:
+        """Send an encoded frame, with descriptors if any.
+
+        Raises:
+            ConnectionLost: the other side is gone.
+        """
         with self._sending:
             try:
                 send_all(self.control, frame, fds)

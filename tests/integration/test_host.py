@@ -341,6 +341,20 @@ def test_a_request_that_fails_leaves_the_host_alive(start, fail, error):
     assert host.predict({})["n"] == 2
 
 
+def test_an_answer_that_is_too_large_is_an_error_and_no_end(start):
+    handler = """
+        class RealtimeHandler:
+            def predict(self, request):
+                return {"text": "x" * (request["mb"] << 20)}
+    """
+    host = start(files={"realtime.py": handler})
+    host.open_realtime()
+
+    with pytest.raises(InvalidRealtime, match="at most 64 are taken"):
+        host.predict({"mb": 65})
+    assert len(host.predict({"mb": 60})["text"]) == 60 * MiB
+
+
 def test_a_bad_request_of_a_batch_fails_alone(start):
     host = start(
         files={

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from plugin_sdk.host.answers import plain
 from plugin_sdk.host.board import SIZE, Reader, Writer
 from plugin_sdk.host.flight import Flight, Progress
-from plugin_sdk.host.protocol import HEADER, Frame, FrameReader, Op, ProtocolError, encode, from_host
+from plugin_sdk.host.protocol import HEADER, Frame, FrameReader, Op, ProtocolError, encode, from_host, packed
 from plugin_sdk.host.transport import Channel, ConnectionLost, mapped, share_bytes, shared_file
 
 CAPS = from_host(1 << 16)
@@ -237,3 +237,37 @@ def test_shared_files_can_neither_shrink_nor_grow_nor_be_written_by_their_receiv
 def test_plain_answers_are_taken_as_they_are():
     value = {"a": [1, 2.5, "x", None, True], "b": {"c": b"raw"}, "v": [0.5] * 3}
     assert plain(value) == value
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [b"\x90", b"\x80", b"\x81\xa1a\x90", b"\xa2ab", b"\x91\x90"],
+    ids=["lists", "dicts", "pairs", "texts", "deep"],
+)
+def test_a_frame_of_more_values_than_a_worker_can_hold_is_refused_early(unit: bytes) -> None:
+    count = 9_000_000
+    body = b"\xdc\x00\x0a" + (b"\xdd" + (count // 10).to_bytes(4, "big") + unit * (count // 10)) * 10
+
+    with pytest.raises(ProtocolError, match="more than 8000000 values"):
+        Frame(Op.PREDICTION, body).decoded()
+
+
+@pytest.mark.parametrize("head", [b"\xdd", b"\xdf"])
+def test_a_list_that_claims_more_than_there_can_be_is_refused_unread(head: bytes) -> None:
+    body = (head + (50_000_000).to_bytes(4, "big")) * 500 + b"\xc0" * 60_000_000
+
+    with pytest.raises(ProtocolError, match="no msgpack"):
+        Frame(Op.PREDICTION, body).decoded()
+
+
+def test_a_large_honest_answer_is_taken() -> None:
+    answer = {"vectors": [[0.5] * 384] * 5_000, "texts": ["ü界" * 50] * 20_000}
+
+    assert Frame(Op.PREDICTION, packed(answer)).decoded() == answer
+
+
+def test_answers_are_bounded_whatever_tables_may_be() -> None:
+    reader = FrameReader(from_host(1 << 30))
+
+    with pytest.raises(ProtocolError, match="at most 67108864"):
+        list(reader.feed(HEADER.pack(Op.PREDICTION, (64 << 20) + 1)))
