@@ -15,7 +15,7 @@ LIBRARY_DOORS: dict[str, dict[str, str]] = {
     "numpy": {
         FILES: "memmap fromfile tofile DataSource open_memmap",
         MEMORY: "ctypeslib load_library as_strided ctypes f2py distutils",
-        CODE: "rundocs runstring safe_eval exec_command",
+        CODE: "rundocs runstring safe_eval exec_command measure",
     },
     "pandas": {
         PICKLE: "read_pickle pickle_compat read_hdf HDFStore",

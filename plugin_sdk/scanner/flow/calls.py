@@ -138,13 +138,14 @@ class Calls(Objects):
                 self.write(function.names[name], handed)
 
     def _carried(self, given: Values) -> Values:
-        """A module handed to somebody else's function may come back inside what that returns."""
+        """A module handed to somebody else's function, or given by a lambda, may come back inside what that returns."""
         carried: set[Value] = set()
-        for value in given:
-            if value[0] == "lib" and "." not in value[1]:
-                carried.add(value)
-            elif value[0] == "box":
-                carried |= {inner for inner in value[1] if inner[0] == "lib" and "." not in inner[1]}
+        for kind, what in given:
+            if kind == "lib" and "." not in what:
+                carried.add((kind, what))
+            elif kind == "box" or (kind == "def" and isinstance(what.node, ast.Lambda)):
+                inside = what if kind == "box" else self.read(what.result)
+                carried |= {inner for inner in inside if inner[0] == "lib" and "." not in inner[1]}
         return boxed(carried) if carried else NOTHING
 
 

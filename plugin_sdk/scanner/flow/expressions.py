@@ -5,7 +5,7 @@ from functools import reduce
 from typing import Any
 
 from plugin_sdk.scanner.flow.calls import Calls
-from plugin_sdk.scanner.flow.objects import ADDERS
+from plugin_sdk.scanner.flow.objects import ADDERS, PUT
 from plugin_sdk.scanner.flow.texts import MAX_TEXT, joined, percent, text_method
 from plugin_sdk.scanner.flow.values import ANYTHING, NOTHING, Values, boxed
 from plugin_sdk.scanner.scopes import Scope, Value
@@ -144,6 +144,7 @@ class Expressions(Calls):
         if given and {"def", "cls"}.isdisjoint({kind for kind, _ in functions}):
             self._callbacks(given)
             found |= self._carried(given)
+            found |= self.elements(keywords.get("default_factory", NOTHING))
         if ("lib", "builtins.type") in functions and len(arguments) == 3:
             found |= arguments[2]
         return frozenset(found)
@@ -164,6 +165,8 @@ class Expressions(Calls):
                 self.write(var, values)
         elif isinstance(container, ast.Attribute):
             self.write(self.attribute(container.attr), values)
+            if self.is_made(container.value):
+                self.write(self.attribute(f"{PUT}{container.attr}"), values)
 
 
 HANDLERS: dict[type[ast.AST], Any] = {

@@ -1,5 +1,6 @@
 """Objects: what their attributes, their elements and their special methods give."""
 
+import ast
 from collections.abc import Iterable
 
 from plugin_sdk.scanner.flow.names import Names
@@ -9,7 +10,7 @@ from plugin_sdk.scanner.scopes import Scope, Value
 from plugin_sdk.scanner.tables import words
 
 ADDERS = words(
-    "append add insert extend update setdefault put put_nowait appendleft push set send __setitem__ submit offer"
+    "append add insert extend update setdefault put put_nowait appendleft push set send __setitem__ submit offer fill itemset"
 )
 """Methods that put their arguments into the object before the dot."""
 
@@ -17,6 +18,9 @@ CONTAINER_METHODS = ADDERS | words(
     "get pop popitem values items keys copy popleft get_nowait index count remove clear sort reverse"
 )
 
+
+PUT = "()."
+"""Stands before the name of an attribute that the plugin stores into an object of a library's."""
 
 ITERATION = ("__iter__", "__next__", "__getitem__", "__class_getitem__", "__aiter__", "__anext__")
 
@@ -29,10 +33,11 @@ class Objects(Names):
         if ANYTHING in bases:
             return self.read(self._anything) | self.read(self.attribute(name)) | {ANYTHING}
         found: set[Value] = set()
-        outside = own = False
+        outside = own = made = False
         for kind, what in bases:
             if kind == "lib":
                 outside = True
+                made = made or "(" in what
                 if path := member_path(what, name):
                     found.add(("lib", path))
             elif kind in {"obj", "cls"}:
@@ -46,6 +51,8 @@ class Objects(Names):
                     found |= {("lib", f"{path}.{name}") for inner, path in what if inner == "lib" and "." not in path}
             elif kind == "def":
                 found |= self.member_of(frozenset(value for value in self.read(what.result) if value[0] == "lib"), name)
+        if made and not own:
+            found |= self.read(self.attribute(f"{PUT}{name}"))
         if own or not outside:
             stored = self.read(self.attribute(name))
             found |= stored
@@ -59,6 +66,11 @@ class Objects(Names):
         if not outside and (name in LISTED or name in REACHABLE):
             found.add(("lib", f"?.{name}"))
         return frozenset(found)
+
+    def is_made(self, node: ast.expr) -> bool:
+        """Whether an expression is an object that a library made, and none of the plugin's own."""
+        values = self.of(node)
+        return any(kind == "lib" and "(" in what for kind, what in values) and "obj" not in {kind for kind, _ in values}
 
     def inherited(self, kind: str, scope: Scope, name: str) -> set[Value]:
         """What an instance or class of the plugin has from a library's class: `class P(Path)` reads files too."""

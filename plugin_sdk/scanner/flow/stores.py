@@ -4,6 +4,7 @@ import ast
 from typing import Any
 
 from plugin_sdk.scanner.flow.expressions import Expressions
+from plugin_sdk.scanner.flow.objects import PUT
 from plugin_sdk.scanner.flow.values import Values, boxed
 from plugin_sdk.scanner.scopes import Scope, Value, Var
 
@@ -48,6 +49,8 @@ class Stores(Expressions):
         for kind, what in self.of(target.value):
             if kind == "mod" and what in self.modules:
                 self.write(self.modules[what].scope.bind(target.attr), values)
+        if self.is_made(target.value):
+            self.write(self.attribute(f"{PUT}{target.attr}"), values)
 
     def _sink_item(self, spec: tuple[str, ast.Subscript], scope: Scope, extra: tuple[ast.expr | None, bool]) -> None:
         self._fill(spec[1].value, boxed(self._origin(extra)), scope)

@@ -6,11 +6,20 @@ from typing import Any
 
 from plugin_sdk.scanner import libraries, tables
 from plugin_sdk.scanner.flow import LISTED
+from plugin_sdk.scanner.flow.paths import REACHABLE
 from plugin_sdk.scanner.flow.values import ANYTHING
 from plugin_sdk.scanner.judge import Verdict, import_is_refused, is_sensitive_module, judge_path, reached
 from plugin_sdk.scanner.rules.environment import harmless_method
 from plugin_sdk.scanner.rules.imports import ImportRules
-from plugin_sdk.scanner.rules.reporting import DUNDER, DUNDER_FIX, DUNDER_WHY, last_name, listed_parts, state_change
+from plugin_sdk.scanner.rules.reporting import (
+    DUNDER,
+    DUNDER_FIX,
+    DUNDER_WHY,
+    last_name,
+    listed_parts,
+    state_change,
+    whole_modules,
+)
 from plugin_sdk.scanner.scopes import Scope, Value
 from plugin_sdk.scanner.tables import ORDINARY_DUNDERS, words
 
@@ -25,6 +34,8 @@ READERS = words(
     get items values keys pop popitem setdefault update replace copy clear __getitem__ __iter__
     """
 )
+
+BY_NAME = "it reaches attributes by a computed name"
 
 CHANGEABLE = {("lib", path) for path in tables.CHANGEABLE}
 
@@ -99,6 +110,8 @@ class AttributeRules(ImportRules):
         self, node: ast.AST, name: str, bases: frozenset[tuple[str, object]], parent: ast.AST | None
     ) -> None:
         paths = [str(path) for kind, path in bases if kind == "lib"]
+        if name in REACHABLE:
+            paths += [path for kind, what in bases if kind == "box" for path in whole_modules({(kind, what)})]
         if self._defined(name) and ANYTHING in bases:
             paths = []
         own = self._defined(name) and any(kind in {"obj", "cls"} for kind, _ in bases)
@@ -136,6 +149,8 @@ class AttributeRules(ImportRules):
                 verdict = Verdict(
                     f"Forbidden attribute: __builtins__.{name}", "error", DUNDER_WHY, "Use the name itself"
                 )
+            elif name == "__getattr__" and "(" not in path and not last_name(path)[:1].isupper():
+                verdict = Verdict(f"Forbidden attribute: {full}", "error", BY_NAME, "Write the attribute out")
             elif path.startswith("?"):
                 verdict = reached(full)
             elif import_is_refused(path) or judge_path(path) is not None:

@@ -1,14 +1,17 @@
 """Rules for calls of functions that are known."""
 
 import ast
+import re
 
 from plugin_sdk.scanner import libraries, tables
 from plugin_sdk.scanner.flow import LISTED
-from plugin_sdk.scanner.judge import is_known, options_of
+from plugin_sdk.scanner.judge import is_known, judge_path, options_of
 from plugin_sdk.scanner.rules.code import UNKNOWN_TEXT
 from plugin_sdk.scanner.rules.options import OptionRules
-from plugin_sdk.scanner.rules.reporting import DUNDER_FIX, DUNDER_WHY, last_name, spelled
+from plugin_sdk.scanner.rules.reporting import DUNDER_FIX, DUNDER_WHY, last_name, spelled, whole_modules
 from plugin_sdk.scanner.scopes import Scope
+
+MODULE_FIELD = re.compile(r"\{(\w*(?:\[\w+\])?)((?:\.\w+)+)")
 
 
 class CallRules(OptionRules):
@@ -28,12 +31,19 @@ class CallRules(OptionRules):
                 self._table_text(node, scope, paths)
             elif node.func.attr in tables.ATTRIBUTES_BY_TEXT:
                 self._methods_by_text(node)
-        if (
-            isinstance(node.func, ast.Attribute)
-            and node.func.attr in {"run", "run_async"}
-            and any(path.startswith("ffmpeg") for path in paths)
-        ):
-            return
+            elif node.func.attr in {"format", "format_map", "vformat"}:
+                self._formatted(node)
+
+    def _formatted(self, node: ast.Call) -> None:
+        """`"{0.os.sep}".format(np)` reaches through a library as the same attributes written out would."""
+        arguments = [*node.args, *(item.value for item in node.keywords)]
+        paths = whole_modules(value for argument in arguments for value in self.flow.of(argument))
+        if paths:
+            texts = [self.flow.of(part) for part in (node.func.value, *arguments)]  # type: ignore[attr-defined]
+            for text in sorted({what for values in texts for kind, what in values if kind == "txt"}):
+                for _, attributes in MODULE_FIELD.findall(text):
+                    for verdict in filter(None, (judge_path(f"{path}{attributes}") for path in paths)):
+                        self.verdict(node, verdict)
 
     def _known_call(self, node: ast.Call, path: str, scope: Scope, arguments: list[ast.expr] | None = None) -> None:
         arguments = node.args if arguments is None else arguments

@@ -3,9 +3,12 @@
 import ast
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any
 
 from plugin_sdk.scanner import tables
 from plugin_sdk.scanner.flow import LISTED, Flow
+from plugin_sdk.scanner.flow.widening import is_whole
 from plugin_sdk.scanner.judge import Verdict
 from plugin_sdk.scanner.report import Severity, Violation
 from plugin_sdk.scanner.scopes import Module
@@ -58,6 +61,17 @@ def state_change(path: str) -> Verdict:
         "the state of the whole process belongs to the host",
         "Keep settings in your config",
     )
+
+
+def whole_modules(values: Iterable[tuple[str, Any]]) -> list[str]:
+    """The libraries and modules among values, in containers too."""
+    found: set[str] = set()
+    for kind, what in values:
+        if kind == "lib" and is_whole(what):
+            found.add(what)
+        elif kind == "box":
+            found.update(path for inner, path in what if inner == "lib" and is_whole(path))
+    return sorted(found)
 
 
 def spelled(node: ast.expr) -> str:

@@ -90,7 +90,7 @@ class StoreRules(CallRules):
         """Whether what is stored into a library may be something that can be called."""
         if source is None:
             return True
-        if isinstance(source, (ast.Lambda, ast.Call, ast.Name)) and not self.flow.of(source):
+        if isinstance(source, (ast.Lambda, ast.Call, ast.Name, ast.Await, ast.Yield)) and not self.flow.of(source):
             return not any(part in path.split(".") for part in tables.LIBRARY_SETTINGS)
         return any(
             kind in {"def", "cls", "obj"}

@@ -7,6 +7,8 @@ from tests.unit.plugin_sdk import quickstart
 from tests.unit.scanner.attacks import snippets
 from tests.unit.scanner.honest import clean, warned
 from tests.unit.scanner.modules import MODULES
+from tests.unit.scanner.steps import STEPS
+from tests.unit.scanner.ways import WAYS
 
 
 @pytest.mark.parametrize(("family", "source"), snippets())
@@ -15,6 +17,12 @@ def test_attack_is_refused(family, source):
 
     assert not report.passed, family
     assert all(violation.message and violation.fix and violation.why for violation in report.violations)
+
+
+def test_each_further_way_around_the_rules_is_refused():
+    open_ways = [source for source in WAYS if scan_files({"processors/core.py": source.encode() + b"\n"}).passed]
+
+    assert open_ways == []
 
 
 @pytest.mark.parametrize("source", clean())
@@ -30,7 +38,7 @@ def test_doubtful_code_draws_a_warning_and_passes(source):
     assert {violation.severity for violation in report.violations} == {"warning"}
 
 
-@pytest.mark.parametrize("source", MODULES.strip().split("\n---\n"))
+@pytest.mark.parametrize("source", [*MODULES.strip().split("\n---\n"), *STEPS.strip().split("\n---\n")])
 def test_whole_module_of_an_honest_plugin_passes(source):
     report = scan_files({"processors/core.py": source.encode() + b"\n"})
 
