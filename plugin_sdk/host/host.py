@@ -335,12 +335,14 @@ class PluginHost:
         from plugin_sdk.host.compact import compacted
         from plugin_sdk.host.passing import Passing
 
-        table = compacted(table)
         fds: list[int] = []
         if self._passing is None:
             self._passing = Passing()
             fds = [self._passing.input_fd, self._passing.output_fd]
         size = tables.write_into(self._passing.input, table)
+        if size is None:  # of a small table it would cost more than it saves
+            table = compacted(table)
+            size = tables.write_into(self._passing.input, table)
         if size is not None:
             yield size, fds, False
             return
