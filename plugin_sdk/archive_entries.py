@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from plugin_sdk.archive_layout import check_layout
 from plugin_sdk.errors import InvalidArchive
 
 MAX_UNPACKED_BYTES = 500 * 1024 * 1024
@@ -66,6 +67,7 @@ def zip_entries(data: bytes, budget: Budget) -> Iterator[Entry]:
         raise InvalidArchive(f"The archive holds more than {MAX_ENTRIES} entries.", REPACK)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            check_layout(data, archive)
             for info in archive.infolist():
                 name = _zip_name(info)
                 yield Entry(name, _zip_kind(info, name), partial(_zip_read, archive, info, name, budget))

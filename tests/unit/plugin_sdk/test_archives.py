@@ -342,3 +342,96 @@ def test_directory_that_claims_a_wrong_size_is_refused():
 
     with pytest.raises(InvalidArchive, match=r"manifest\.py"):
         read_archive(bytes(data))
+
+
+PLAIN = zip_of(("manifest.py", b"x = 1\n"), ("pipeline.py", b"y = 2\n"))
+
+
+def patched(data: bytes, signature: bytes, offset: int, value: bytes) -> bytes:
+    """The archive with some bytes changed behind the first of a kind of record."""
+    start = data.index(signature) + offset
+    return data[:start] + value + data[start + len(value) :]
+
+
+def with_gap(data: bytes, gap: bytes) -> bytes:
+    """The archive with bytes between its first two entries that belong to none, and every offset right."""
+    second = data.index(b"PK\x03\x04", 4)
+    moved = data[:second] + gap + data[second:]
+    entry = moved.index(b"PK\x01\x02", moved.index(b"PK\x01\x02") + 4)
+    moved = patched(moved[:entry], b"PK", 0, b"PK") + patched(
+        moved[entry:], b"PK\x01\x02", 42, struct.pack("<L", second + len(gap))
+    )
+    return patched(moved, b"PK\x05\x06", 16, struct.pack("<L", moved.index(b"PK\x01\x02")))
+
+
+def with_second_name() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        info = zipfile.ZipInfo("notes.txt")
+        info.extra = struct.pack("<HHBL", 0x7075, 5 + len("evil.py"), 1, 0) + b"evil.py"
+        archive.writestr(info, b"import os\n")
+    return buffer.getvalue()
+
+
+def quoted() -> bytes:
+    """A stored file that holds another whole entry, which the directory lists too."""
+    inner = zip_of(("b.py", b"import os\n"))
+    outer = io.BytesIO()
+    with zipfile.ZipFile(outer, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("a.bin", inner[: inner.index(b"PK\x01\x02")])
+    data = outer.getvalue()
+    listed = inner[inner.index(b"PK\x01\x02") : inner.index(b"PK\x05\x06")]
+    listed = patched(listed, b"PK\x01\x02", 42, struct.pack("<L", 30 + len("a.bin")))
+    start, end = data.index(b"PK\x01\x02", 80), data.index(b"PK\x05\x06")
+    size = struct.pack("<HHL", 2, 2, end + len(listed) - start)
+    return patched(data[:end] + listed + data[end:], b"PK\x05\x06", 8, size)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (zip_of(("hidden.py", b"import os\n")) + PLAIN, "before it"),
+        (b"PK\x03\x04 and more" + PLAIN, "before it"),
+        (PLAIN + b"more", "follows its end"),
+        (PLAIN + gzip.compress(b"more"), "follows its end"),
+        (with_gap(PLAIN, b"hidden!!"), "behind it"),
+        (quoted(), "overlaps"),
+        (patched(PLAIN, b"PK\x03\x04", 8, b"\x63\0"), "differently"),
+        (patched(PLAIN, b"PK\x03\x04", 6, b"\x01\0"), "differently"),
+        (patched(PLAIN, b"PK\x03\x04", 22, struct.pack("<L", 9999)), "differently"),
+        (patched(PLAIN, b"PK\x01\x02", 24, struct.pack("<L", 1)), "differently"),
+        (patched(PLAIN, b"PK\x01\x02", 24, b"\xff" * 4), "differently"),
+        (patched(PLAIN, b"PK\x05\x06", 8, struct.pack("<HH", 1, 1)), "says 1"),
+        (patched(PLAIN, b"PK\x05\x06", 4, struct.pack("<HH", 1, 1)), "several parts"),
+        (with_second_name(), "second name"),
+    ],
+    ids=range(14),
+)
+def test_zip_that_readers_could_take_for_different_things_is_refused(data, words):
+    with pytest.raises(InvalidArchive, match=words):
+        read_archive(data)
+
+
+class Pipe(io.RawIOBase):
+    """A file that can't be sought in, so that a zip is written as a stream."""
+
+    def __init__(self) -> None:
+        self.written = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, part) -> int:
+        self.written += part
+        return len(part)
+
+
+def test_zips_written_as_streams_and_with_a_comment_are_read():
+    pipe = Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.comment = b"0123456789abcdef"
+        archive.writestr("manifest.py", b"x = 1\n" * 100)
+        archive.writestr("data/", b"")
+        archive.writestr("data/a.bin", b"")
+
+    assert read_archive(bytes(pipe.written)) == {"data/a.bin": b"", "manifest.py": b"x = 1\n" * 100}
