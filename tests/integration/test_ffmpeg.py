@@ -34,7 +34,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def zygote() -> Iterator[Zygote]:
-    with Zygote(HostSettings(memory_mb=1024, call_timeout_s=20, scratch_mb=SCRATCH_MB)) as running:
+    with Zygote(HostSettings(memory_mb=1024, call_timeout_s=100, scratch_mb=SCRATCH_MB)) as running:
         yield running
 
 
@@ -173,7 +173,7 @@ def test_ffmpeg_runs_wherever_it_came_from(plugin, monkeypatch, origin):
         pytest.skip("the system has no ffmpeg")
     if "ffmpeg" not in find_programs():
         pytest.skip("imageio-ffmpeg is not installed")
-    with Zygote(HostSettings(memory_mb=1024, call_timeout_s=20, scratch_mb=8)) as other, opened(other, plugin) as host:
+    with Zygote(HostSettings(memory_mb=1024, call_timeout_s=100, scratch_mb=8)) as other, opened(other, plugin) as host:
         size = tried(
             host, f"import ffmpeg; found = len({TONE}.output('-', format='s16le', ar=8000).run(quiet=True)[0])"
         )
@@ -324,7 +324,7 @@ def test_the_sandbox_sees_neither_the_machine_nor_the_network(zygote):
         run = lender._run
         assert run is not None
         run.command = Command("ffmpeg", ["-nostdin", *arguments])
-        code, results = run.run(time.monotonic() + 20, None)
+        code, results = run.run(time.monotonic() + 100, None)
         lender.close()
         return code, results[0].size
 

@@ -756,7 +756,7 @@ def test_torch_imported_before_the_fork_computes_with_threads_in_every_host(tmp_
         return batch
     """)
     folder = write_files(tmp_path, {"manifest.py": MANIFEST, "pipeline.py": PIPELINE, "processor.py": processor})
-    with Zygote(HostSettings(preload_torch=True, call_timeout_s=30, env=dict.fromkeys(THREADS, "2"))) as zygote:
+    with Zygote(HostSettings(preload_torch=True, call_timeout_s=100, env=dict.fromkeys(THREADS, "2"))) as zygote:
         results = [opened(zygote.start(folder, name="torch")).run(table(["a"])) for _ in range(2)]
 
     for result in results:

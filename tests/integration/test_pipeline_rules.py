@@ -83,7 +83,7 @@ PIPELINE = """
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PluginHost]:
     folder = tmp_path_factory.mktemp("ruled")
     write_files(folder, {"manifest.py": MANIFEST, "pipeline.py": PIPELINE})
-    with Zygote(HostSettings(call_timeout_s=20)) as zygote, zygote.start(folder, name="ruled@1.0.0") as host:
+    with Zygote(HostSettings(call_timeout_s=100)) as zygote, zygote.start(folder, name="ruled@1.0.0") as host:
         yield host
 
 

@@ -68,7 +68,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def zygote() -> Iterator[Zygote]:
     """Started by a worker that has a secret in its environment."""
-    settings = HostSettings(memory_mb=1024, call_timeout_s=30, scratch_mb=SCRATCH_MB, env={"OMP_NUM_THREADS": "2"})
+    settings = HostSettings(memory_mb=1024, call_timeout_s=100, scratch_mb=SCRATCH_MB, env={"OMP_NUM_THREADS": "2"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
         with Zygote(settings) as running:
@@ -825,7 +825,7 @@ def gpu_nodes() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def gpu_host(gpu_nodes: None, plugin: Path) -> Iterator[PluginHost]:
     """A host that was given the second GPU."""
-    settings = HostSettings(env={"CUDA_VISIBLE_DEVICES": "251"}, call_timeout_s=30)
+    settings = HostSettings(env={"CUDA_VISIBLE_DEVICES": "251"}, call_timeout_s=100)
     with Zygote(settings) as zygote, opened(zygote, plugin) as host:
         yield host
 

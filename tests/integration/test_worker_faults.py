@@ -54,9 +54,9 @@ def tenant(stores: Stores) -> Tenant:
 def at_work(tenant: Tenant, put: Callable[[Tenant, list[str]], None], texts: list[str]) -> tuple[Collection, Batch]:
     """A batch of `texts` of which the first partitions are done."""
     put(tenant, texts)
-    collection = tenant.collect(sleep_s=0.15, batch_size=8)
+    collection = tenant.collect(sleep_s=0.3, batch_size=8)
     batch = faults.trigger(tenant, collection)
-    tenant.until(batch, lambda b: b.status.ended or tenant.count(collection) > 0, 60)
+    tenant.until(batch, lambda b: b.status.ended or tenant.count(collection) > 0)
     assert not tenant.current(batch).status.ended, tenant.current(batch).error
     return collection, batch
 

@@ -20,7 +20,7 @@ def main() -> None:
         refuse(asked["deny"])
     settings = HostSettings(
         memory_mb=1024,
-        call_timeout_s=30,
+        call_timeout_s=100,
         allow_missing=frozenset(asked.get("allow", [])),
         network=NetworkPolicy() if asked.get("network") else None,
     )
