@@ -8,13 +8,13 @@ import pyarrow as pa
 COLUMNS = b"openpeek.columns"
 """Schema metadata that names the columns, each with the place of the one that holds its values."""
 
-FEW_ROWS = 64
-"""Below so many rows it costs more than it saves."""
+SMALL_BYTES = 256 << 10
+"""Below this size it costs more than it saves."""
 
 
 def compacted(table: pa.Table) -> pa.Table:
     """The table as `restored` takes it; the same one where nothing is to be gained."""
-    if table.num_rows < FEW_ROWS:
+    if table.num_rows < 2 or table.get_total_buffer_size() < SMALL_BYTES:
         return table
     columns: list[tuple[str, int]] = []
     places: dict[Any, int] = {}

@@ -339,10 +339,8 @@ class PluginHost:
         if self._passing is None:
             self._passing = Passing()
             fds = [self._passing.input_fd, self._passing.output_fd]
+        table = compacted(table)
         size = tables.write_into(self._passing.input, table)
-        if size is None:  # of a small table it would cost more than it saves
-            table = compacted(table)
-            size = tables.write_into(self._passing.input, table)
         if size is not None:
             yield size, fds, False
             return
