@@ -1,6 +1,6 @@
 """Routes of a collection's documents."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
@@ -26,7 +26,7 @@ class Sort(Body):
     """A field to order by."""
 
     field: str
-    direction: str = "asc"
+    direction: Literal["asc", "desc"] = "asc"
 
 
 class ListRequest(Body):
@@ -46,18 +46,26 @@ class ListRequest(Body):
     page_size: int | None = Field(default=None, ge=1, le=1000)
 
 
+class Feature(Body):
+    """What an extractor found: fields, and vectors by name."""
+
+    feature_extractor_id: str | None = None
+    payload: Items = {}
+    vectors: Items | None = None
+
+
 class CreateRequest(OpenBody):
     """A document that no batch made: its fields stand beside these."""
 
     collection_id: str
     root_object_id: str | None = None
     root_bucket_id: str | None = None
-    source_type: str | None = None
+    source_type: Literal["bucket", "collection"] | None = None
     source_collection_id: str | None = None
     source_document_id: str | None = None
     source_object_id: str | None = None
     metadata: Items = {}
-    features: list[Items] = []
+    features: list[Feature] = []
 
 
 class Update(Body):
@@ -86,7 +94,8 @@ class BatchDeleteRequest(Body):
 def create_document(request: Request, scope: WriteScope, collection_identifier: str, body: CreateRequest) -> Json:
     """Write one document that no batch made."""
     documents: Documents = request.app.state.documents
-    fields = {**body.metadata, **(body.model_extra or {})}
+    found = [item for feature in body.features for item in feature.payload.items()]
+    fields = {**dict(found), **body.metadata, **(body.model_extra or {})}
     fields |= {"object_id": body.root_object_id or body.source_object_id, "bucket_id": body.root_bucket_id}
     row, names = documents.create(scope, collection_identifier, fields, _vectors(body.features))
     return Json(shown(row, scope, names))
@@ -109,8 +118,6 @@ def list_documents(
     paging = Paging(
         body.limit or body.page_size or limit or 10, body.offset or offset or 0, body.cursor or cursor, include_total
     )
-    if body.sort and body.sort.direction not in ("asc", "desc"):
-        raise InvalidRequest(f"sort.direction is {body.sort.direction!r}.", "Use asc or desc.", "sort.direction")
     listed = documents.page(
         scope,
         collection_identifier,
@@ -241,12 +248,12 @@ def _absent(document_id: str) -> str:
     return f"There is no document {document_id}."
 
 
-def _vectors(features: list[Items]) -> dict[str, list[float]]:
+def _vectors(features: list[Feature]) -> dict[str, list[float]]:
     """Named vectors as the contract's features carry them: `vectors: {name: [numbers]}`, or `{name: {values}}`."""
     found: dict[str, list[float]] = {}
     for position, feature in enumerate(features):
-        vectors = feature.get("vectors") or {}
-        named = vectors.get("vectors", vectors) if isinstance(vectors, dict) else None
+        vectors = feature.vectors or {}
+        named = vectors.get("vectors", vectors)
         if not isinstance(named, dict):
             raise InvalidRequest(
                 f"features[{position}].vectors is no object.", "Write {feature name: [numbers]}.", "features"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from batch.serving.answers import encoded
@@ -37,7 +38,7 @@ class RawInferenceRequest(Body):
     provider: str | None = None
     model: str | None = None
     enable_semantic_cache: bool = False
-    cache_delta: float | None = None
+    cache_delta: float | None = Field(default=None, ge=0, le=1)
 
 
 class RealtimeTestRequest(Body):

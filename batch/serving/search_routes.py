@@ -18,7 +18,7 @@ from core.paging import cursor_of, offset_of
 from core.search import Hit
 from core.stages import AttributeFilter, Stage, plan, with_defaults
 from core.tenancy import Scope
-from core.web.bodies import OpenBody
+from core.web.bodies import Body, OpenBody
 from core.web.callers import ReadScope
 from core.web.routes import CheckedRoute
 
@@ -39,6 +39,13 @@ class ExecuteRequest(OpenBody):
     stream: bool = False
 
 
+class BudgetLimits(Body):
+    """What the request may cost; nothing here costs credits."""
+
+    max_credits: float | None = Field(default=None, ge=0)
+    max_time_ms: int | None = Field(default=None, ge=0)
+
+
 class AdhocRequest(ExecuteRequest):
     """A retriever that is described and executed at once."""
 
@@ -46,7 +53,7 @@ class AdhocRequest(ExecuteRequest):
     collection_identifiers: list[str] | None = None
     collection_ids: list[str] | None = None
     input_schema: Items | None = None
-    budget_limits: Items | None = None
+    budget_limits: BudgetLimits | None = None
 
 
 class SearchRequest(OpenBody):
@@ -62,13 +69,24 @@ class SearchRequest(OpenBody):
     return_vectors: bool = False
 
 
+METHODS = ("offset", "cursor", "scroll", "keyset")
+PAGED_BY = {"method", "page_size", "page_number", "limit", "cursor"}
+
+
 class Page:
     """The part of the results that is asked for: by page number, by cursor, or all of them."""
 
     def __init__(self, asked: Mapping[str, Any] | None, limit: int | None) -> None:
         asked = asked or {}
+        if unknown := set(asked) - PAGED_BY:
+            told = f"There is no pagination.{min(unknown)}."
+            raise InvalidRequest(told, f"It may have {', '.join(sorted(PAGED_BY))}.", f"pagination.{min(unknown)}")
+        if asked.get("method") not in (None, *METHODS):
+            raise InvalidRequest(
+                f"pagination.method is {asked['method']!r}.", f"Use one of {', '.join(METHODS)}.", "pagination.method"
+            )
         self.size = _number(asked, "page_size") or _number(asked, "limit") or limit
-        self.number = _number(asked, "page_number") or 1
+        self.number = _number(asked, "page_number", 10_000_000) or 1
         cursor = asked.get("cursor")
         self.start = offset_of(str(cursor)) if cursor else (self.number - 1) * (self.size or 0)
 
@@ -192,10 +210,10 @@ def shown_hit(hit: Hit, scope: Scope, presign: Any = None) -> Items:
     return shown(hit.document, scope, hit.vectors, presign=presign) | {"score": hit.score}
 
 
-def _number(asked: Mapping[str, Any], name: str) -> int | None:
+def _number(asked: Mapping[str, Any], name: str, most: int = 1_000) -> int | None:
     value = asked.get(name)
     if value is None:
         return None
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1000:
-        raise InvalidRequest(f"pagination.{name} is {value!r}.", "Give a whole number from 1 to 1000.", name)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise InvalidRequest(f"pagination.{name} is {value!r}.", f"Give a whole number from 1 to {most}.", name)
     return value

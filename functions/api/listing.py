@@ -1,6 +1,6 @@
 """The bodies of list requests: what to select, and the paging that clients put there."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -28,27 +28,37 @@ class PagedBody(Body):
         )
 
 
+class Sort(Body):
+    """SortOption."""
+
+    field: str = Field(min_length=1)
+    direction: Literal["asc", "desc"] = "asc"
+
+
 class ListBody(PagedBody):
     """Filters, search and sort, and the paging."""
 
     filters: dict[str, Any] | None = None
     search: str | None = None
-    sort: dict[str, Any] | None = None
+    sort: Sort | None = None
     case_sensitive: bool = False
 
     @property
     def selection(self) -> Selection:
         """Which items, and in which order."""
-        return Selection.parse(self.filters, search=self.search, sort=self.sort, case_sensitive=self.case_sensitive)
+        return self._sorted_by(self.sort)
+
+    def _sorted_by(self, sort: Sort | None) -> Selection:
+        by = sort.model_dump() if sort else None
+        return Selection.parse(self.filters, search=self.search, sort=by, case_sensitive=self.case_sensitive)
 
 
 class SortsBody(ListBody):
     """A list's body that may hold several sorts, of which the first counts."""
 
-    sorts: list[dict[str, Any]] | None = None
+    sorts: list[Sort] | None = None
 
     @property
     def selection(self) -> Selection:
         """Which items, and in which order."""
-        sort = self.sort or next(iter(self.sorts or ()), None)
-        return Selection.parse(self.filters, search=self.search, sort=sort, case_sensitive=self.case_sensitive)
+        return self._sorted_by(self.sort or next(iter(self.sorts or ()), None))

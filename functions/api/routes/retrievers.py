@@ -28,6 +28,13 @@ Visibility = Literal["private", "public", "marketplace"]
 Name = Annotated[str, Field(min_length=1)]
 
 
+class BudgetLimits(Body):
+    """BudgetLimits: kept and shown; nothing here costs credits."""
+
+    max_credits: float | None = Field(None, ge=0)
+    max_time_ms: int | None = Field(None, ge=0)
+
+
 class CreateRetriever(Body):
     """CreateRetrieverRequest."""
 
@@ -40,7 +47,7 @@ class CreateRetriever(Body):
     collection_ids: list[str] | None = None
     stages: Annotated[list[dict[str, Any]], Field(min_length=1)]
     input_schema: dict[str, dict[str, Any]] = {}
-    budget_limits: dict[str, Any] = {}
+    budget_limits: BudgetLimits = BudgetLimits()
     tags: list[str] = []
 
 
@@ -67,7 +74,7 @@ def create(stores: StoresOf, scope: WriteScope, body: CreateRetriever) -> Answer
         description=body.description,
         visibility=body.visibility,
         input_schema=body.input_schema,
-        budget_limits=body.budget_limits,
+        budget_limits=given(body.budget_limits),
         tags=body.tags,
     )
     return Answer(wrapped(retriever))

@@ -34,11 +34,45 @@ Status = Literal[
 ]
 
 
+TaskType = Literal[
+    "api_namespaces_create",
+    "api_namespaces_delete",
+    "api_namespaces_migrations_run",
+    "api_buckets_objects_create",
+    "api_buckets_delete",
+    "api_buckets_batches_process",
+    "api_buckets_batches_submit",
+    "api_buckets_uploads_create",
+    "api_buckets_uploads_confirm",
+    "api_buckets_uploads_batch_confirm",
+    "api_collections_documents_create",
+    "api_collections_extraction_artifacts",
+    "api_taxonomies_create",
+    "api_taxonomies_execute",
+    "api_taxonomies_materialize",
+    "api_evaluations_run",
+    "api_evaluations_dataset_create",
+    "api_retrievers_publish",
+    "api_collections_export",
+    "api_collections_trigger",
+    "engine_feature_extractor_run",
+    "engine_inference_run",
+    "engine_object_processing",
+    "engine_cluster_build",
+    "thumbnail",
+    "video_segment",
+    "audio_segment",
+    "materialize",
+    "plugin_custom",
+    "model_custom",
+]
+
+
 class ListTasks(ListBody):
     """ListTasksRequest."""
 
     status: Status | None = None
-    task_type: str | None = None
+    task_type: TaskType | None = None
     namespace_id: str | None = None
 
 
