@@ -108,6 +108,7 @@ class Runner:
         try:
             first = next(partitions, None)  # planned while hosts start
             facts = self._facts(warming, lambda: self._say_waiting(extraction, report))
+            self._sizing.together = facts.together
             report.dashboard(str(self._client.dashboard_link or ""))
             with self._share(extraction) as share, self._listeners.of(extraction.run_id, report.hear):
                 self._drive(extraction, facts, first, partitions, share, sink, report)

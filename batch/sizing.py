@@ -2,7 +2,7 @@
 
 The first partitions are small, so that documents show within seconds however long a row takes; each later one aims at a
 second of work, grows eightfold at most over what has been tried, and shrinks towards the end, so that all slots end
-together.
+together. Where a step has several batches in flight at once, their rows are one turn, and time is counted by turns.
 """
 
 import threading
@@ -10,6 +10,7 @@ from collections import deque
 from statistics import median
 
 FIRST_ROWS = 16
+MOST_FIRST_ROWS = 512
 MIN_ROWS, MAX_ROWS = 8, 65_536
 GROWTH = 8
 TARGET_S = 1.0
@@ -26,12 +27,16 @@ class Sizing:
         rows_expected: how many rows there are in all, as far as known.
         slots: tasks that run at once.
         fixed: every partition gets so many rows; None measures.
+
+    Attributes:
+        together: rows that take no longer than one, since a step has so many in flight; partitions are multiples of it.
     """
 
     def __init__(self, rows_expected: int | None = None, slots: int = 1, fixed: int | None = None) -> None:
+        self.together = 1
         self._expected, self._slots, self._fixed = rows_expected, max(slots, 1), fixed
         self._planned, self._tried = 0, 0
-        self._row_s: deque[float] = deque(maxlen=SAMPLES)
+        self._turn_s: deque[float] = deque(maxlen=SAMPLES)
         self._row_bytes: deque[float] = deque(maxlen=SAMPLES)
         self._guard = threading.Lock()
 
@@ -41,15 +46,14 @@ class Sizing:
         if self._fixed is not None:
             return self._fixed
         with self._guard:
-            if not self._row_s:
-                whole = self._expected is not None and self._expected <= FIRST_ROWS
-                return FIRST_ROWS if whole else min(FIRST_ROWS, max(MIN_ROWS, self._share()))
-            row_s = max(median(self._row_s), 1e-9)
-            wanted = min(TARGET_S / row_s, self._tried * GROWTH, MAX_ROWS)
+            if not self._turn_s:
+                return self._first()
+            turn_s = max(median(self._turn_s), 1e-9)
+            turns = min(TARGET_S / turn_s, max(self._share() / self.together, LEAST_S / turn_s))
+            rows = min(max(int(turns), 1) * self.together, self._tried * GROWTH, MAX_ROWS)
             if self._row_bytes:
-                wanted = min(wanted, MAX_BYTES / max(median(self._row_bytes), 1.0))
-            wanted = min(wanted, max(self._share(), LEAST_S / row_s))
-            return max(MIN_ROWS, int(wanted))
+                rows = min(rows, int(MAX_BYTES / max(median(self._row_bytes), 1.0)))
+            return max(MIN_ROWS, rows)
 
     def planned(self, rows: int) -> None:
         """A partition of so many rows is on its way."""
@@ -62,9 +66,16 @@ class Sizing:
             return
         with self._guard:
             self._tried = max(self._tried, rows)
-            self._row_s.append(seconds / rows)
+            self._turn_s.append(seconds / -(-rows // self.together))
             if size_bytes:
                 self._row_bytes.append(size_bytes / rows)
+
+    def _first(self) -> int:
+        """As long as nothing is measured: few rows, and after the very first partition as many as go together."""
+        if self._expected is not None and self._expected <= FIRST_ROWS:
+            return FIRST_ROWS
+        few = max(FIRST_ROWS, min(self.together, MOST_FIRST_ROWS)) if self._planned else FIRST_ROWS
+        return min(few, max(MIN_ROWS, self._share()))
 
     def _share(self) -> int:
         """Half of what each slot would get of the rows that are left."""

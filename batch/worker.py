@@ -76,6 +76,8 @@ class StepFacts(NamedTuple):
 
     labels: list[str]
     segments: list[Segment]
+    together: int = 1
+    """Rows that take no longer than one."""
 
     @property
     def wants_gpu(self) -> bool:
@@ -333,7 +335,9 @@ def _facts(worker: Worker, extraction: Extraction, plugin: PluginRef) -> StepFac
     while True:
         try:
             with worker.hosts.lease(extraction, plugin) as pipeline:
-                return StepFacts([step.label for step in pipeline.steps], segments_of(pipeline.steps))
+                steps = pipeline.steps
+                together = max((step.together for step in steps), default=1)
+                return StepFacts([step.label for step in steps], segments_of(steps), together)
         except HostFailed as error:
             tries += 1
             if tries >= TRIES_ALONE or not ended_by_others(error):

@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 
+from plugin_sdk.pipeline import ResourceType
+
+MAX_IN_FLIGHT = 64
+"""Batches of one step at once, whatever it asks for."""
+
 LINEAGE = (
     "document_id",
     "object_id",
@@ -43,3 +48,13 @@ class StepInfo:
     condition: str
     batch_size: int
     max_concurrency: int
+
+    @property
+    def in_flight(self) -> int:
+        """Batches at once: more than one only where a step waits for others, as API steps do."""
+        return min(self.max_concurrency, MAX_IN_FLIGHT) if self.resource_type == ResourceType.API else 1
+
+    @property
+    def together(self) -> int:
+        """Rows that take no longer than one, since they are all in flight at once."""
+        return self.batch_size * self.in_flight if self.in_flight > 1 else 1

@@ -14,9 +14,6 @@ from plugin_sdk.manifest import ComputeProfile
 from plugin_sdk.outcomes import StepInfo
 from plugin_sdk.pipeline import ResourceType, RowCondition, StepDefinition
 
-MAX_IN_FLIGHT = 64
-"""Batches of one step at once, whatever it asks for."""
-
 
 class ProgressActor:
     """What a processor gets as `progress_actor`; rows that it reports are counted, whatever it passes."""
@@ -55,8 +52,8 @@ class Step:
 
     @property
     def threads(self) -> int:
-        """Batches in flight at once: more than one only where a step waits for others, as API steps do."""
-        return min(self.max_concurrency, MAX_IN_FLIGHT) if self.resource_type is ResourceType.API else 1
+        """Batches in flight at once."""
+        return self.info.in_flight
 
     @property
     def is_built(self) -> bool:

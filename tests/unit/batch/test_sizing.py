@@ -76,3 +76,31 @@ def test_a_fixed_size_holds_whatever_is_measured() -> None:
     sizing.learn(10, 100.0)
 
     assert sizing.rows == 1_000
+
+
+def test_partitions_are_whole_turns_of_a_step_with_several_batches_in_flight() -> None:
+    sizing = Sizing(5_000, slots=2)
+    first = sizing.rows
+    sizing.planned(first)
+    sizing.together = 256
+    sizes = []
+    while (left := 5_000 - first - sum(sizes)) > 0:
+        rows = min(sizing.rows, left)
+        sizing.planned(rows)
+        sizing.learn(rows, 0.32 * -(-rows // 256))
+        sizes.append(rows)
+
+    assert first == FIRST_ROWS
+    assert all(rows % 256 == 0 for rows in sizes[:-1])
+    assert max(sizes) == 768
+    assert sum(-(-rows // 256) for rows in sizes) == 20
+
+
+def test_the_first_turns_are_bounded_however_many_rows_go_together() -> None:
+    sizing = Sizing(1_000_000, slots=2)
+    sizing.planned(sizing.rows)
+    sizing.together = 64 * 1_024
+
+    assert sizing.rows == 512
+    sizing.learn(512, 20.0)
+    assert sizing.rows == 8 * 512
