@@ -1,8 +1,12 @@
 """Preloaded: what every worker of this machine needs, imported once in the process that they are forked from."""
 
 import gc
+import warnings
 
 import batch.worker  # noqa: F401
 
+warnings.filterwarnings(
+    "ignore", "lance is not fork-safe"
+)  # nothing of it runs here: its threads begin with its first use
 gc.collect()
 gc.freeze()  # else the first collection in a worker would touch, and so copy, every page that it shares
