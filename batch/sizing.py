@@ -1,7 +1,7 @@
 """Sizing: how many rows the next partition gets, from the time that finished ones took.
 
 The first partitions are small, so that documents show within seconds however long a row takes; each later one aims at a
-second of work, grows eightfold at most over what has been tried, and shrinks towards the end, so that all slots end
+second of work, grows sixteenfold at most over what has been tried, and shrinks towards the end, so that all slots end
 together. Where a step has several batches in flight at once, their rows are one turn, and time is counted by turns.
 """
 
@@ -12,12 +12,14 @@ from statistics import median
 FIRST_ROWS = 16
 MOST_FIRST_ROWS = 512
 MIN_ROWS, MAX_ROWS = 8, 65_536
-GROWTH = 8
+GROWTH = 16
 TARGET_S = 1.0
 LEAST_S = 0.25
 """Towards the end partitions shrink, but not below this much work: each costs the scheduler a few milliseconds."""
 MAX_BYTES = 64 * 1024 * 1024
 SAMPLES = 9
+ALIKE = 4
+"""Partitions of less than a quarter of the largest one's rows tell little of the time a row takes."""
 
 
 class Sizing:
@@ -36,7 +38,7 @@ class Sizing:
         self.together = 1
         self._expected, self._slots, self._fixed = rows_expected, max(slots, 1), fixed
         self._planned, self._tried = 0, 0
-        self._turn_s: deque[float] = deque(maxlen=SAMPLES)
+        self._turns: deque[tuple[int, float]] = deque(maxlen=SAMPLES)
         self._row_bytes: deque[float] = deque(maxlen=SAMPLES)
         self._guard = threading.Lock()
 
@@ -46,9 +48,9 @@ class Sizing:
         if self._fixed is not None:
             return self._fixed
         with self._guard:
-            if not self._turn_s:
+            if not self._turns:
                 return self._first()
-            turn_s = max(median(self._turn_s), 1e-9)
+            turn_s = self._turn_s()
             turns = min(TARGET_S / turn_s, max(self._share() / self.together, LEAST_S / turn_s))
             rows = min(max(int(turns), 1) * self.together, self._tried * GROWTH, MAX_ROWS)
             if self._row_bytes:
@@ -66,9 +68,14 @@ class Sizing:
             return
         with self._guard:
             self._tried = max(self._tried, rows)
-            self._turn_s.append(seconds / -(-rows // self.together))
+            self._turns.append((rows, seconds / -(-rows // self.together)))
             if size_bytes:
                 self._row_bytes.append(size_bytes / rows)
+
+    def _turn_s(self) -> float:
+        """Seconds a turn: of late, and of partitions large enough that what each costs by itself counts for little."""
+        most = max(rows for rows, _ in self._turns)
+        return max(median(seconds for rows, seconds in self._turns if rows * ALIKE >= most), 1e-9)
 
     def _first(self) -> int:
         """As long as nothing is measured: few rows, and after the very first partition as many as go together."""

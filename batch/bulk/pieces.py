@@ -67,25 +67,36 @@ def parts_of(
     wanted: Any = None,
     done: Finished | None = None,
 ) -> Iterator[BulkPart]:
-    """The import's rows in parts of as many rows as `limit` says when each begins; row groups are cut and joined.
+    """The import's rows in parts of at most as many rows as `limit` says when each begins.
+
+    Row groups are cut and joined, but a part rather ends with a row group: who begins in the middle of one decodes the
+    rows before it in vain.
 
     Args:
         wanted: the numbers of the rows that are asked for, in order; None all.
         done: knows which rows are finished; they are left out.
     """
     taken: list[Piece] = []
-    room = _objects(source, limit())
+    room = most = _objects(source, limit())
     for whole in each_piece(files):
         rest: Piece | None = whole
         while rest is not None:
-            piece, rest = cut(rest, room)
+            if taken and rest.rows > room and room <= most // 2:
+                yield from _left(source, taken, wanted, done)
+                taken, room = [], (most := _objects(source, limit()))
+            piece, rest = cut(rest, room if taken else _even(rest.rows, room))
             taken.append(piece)
             room -= piece.rows
-            if room == 0:
+            if room == 0 or (rest is not None and rest.rows > room):
                 yield from _left(source, taken, wanted, done)
-                taken, room = [], _objects(source, limit())
+                taken, room = [], (most := _objects(source, limit()))
     if taken:
         yield from _left(source, taken, wanted, done)
+
+
+def _even(rows: int, most: int) -> int:
+    """The size of parts of `rows` that are about equal."""
+    return -(-rows // -(-rows // most))
 
 
 def _objects(source: BulkSource, rows: int) -> int:

@@ -1,11 +1,14 @@
 """Reading of a plan's objects: every one that is there, in the batch's order, whether it lies among others or not."""
 
+import itertools
 import random
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from batch import plan
 from batch.bulk.parts import BulkPart, BulkSource, Column
@@ -85,12 +88,34 @@ def numbers(parts: list[BulkPart]) -> list[int]:
     return [int(n) for part in parts for n in part.numbers]
 
 
-@pytest.mark.parametrize("rows", [1, 7, 30, 64, 1_000])
-def test_parts_hold_every_row_once_and_as_many_as_the_limit_says(rows: int) -> None:
-    parts = list(parts_of(SOURCE, FILES, lambda: rows))
+GROUPS = st.lists(st.integers(0, 50), min_size=1, max_size=8)
 
-    assert numbers(parts) == list(range(100))
-    assert [p.rows for p in parts[:-1]] == [rows] * (len(parts) - 1)
+
+@given(groups=GROUPS, limits=st.lists(st.integers(1, 120), min_size=1, max_size=10))
+def test_parts_hold_every_row_once_and_at_most_as_many_as_the_limit_says(groups: list[int], limits: list[int]) -> None:
+    asked, told = itertools.cycle(limits), []
+
+    def limit() -> int:
+        told.append(next(asked))
+        return told[-1]
+
+    parts = list(parts_of(SOURCE, [SourceFile("s3://b/1", "e1", 10, tuple(groups))], limit))
+
+    assert numbers(parts) == list(range(sum(groups)))
+    assert all(part.rows <= most for part, most in zip(parts, told, strict=False))
+
+
+@pytest.mark.parametrize(("groups", "limit", "sizes"), [
+    ((60, 60, 60), 65, [60, 60, 60]),
+    ((60, 60, 60), 50, [30] * 6),
+    ((60, 60, 60), 130, [120, 60]),
+    ((20, 20, 60, 20), 50, [40, 30, 50]),
+    ((10, 60, 60), 60, [60, 60, 10]),
+])  # fmt: skip
+def test_a_part_rather_ends_with_a_row_group(groups: tuple[int, ...], limit: int, sizes: list[int]) -> None:
+    parts = parts_of(SOURCE, [SourceFile("s3://b/1", "e1", 10, groups)], lambda: limit)
+
+    assert [part.rows for part in parts] == sizes
 
 
 def test_finished_rows_and_what_was_not_asked_for_are_left_out() -> None:
