@@ -15,7 +15,9 @@ import uvicorn
 @contextmanager
 def served(app: Any, *, lifespan: bool, port: int = 0) -> Iterator[str]:
     """The app's address while it is served; it has begun and ended its lifespan if that is wanted."""
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on" if lifespan else "off"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", lifespan="on" if lifespan else "off", timeout_keep_alive=600)
+    )
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))

@@ -60,7 +60,7 @@ def app(module_stores: Stores) -> FastAPI:
 @pytest.fixture(scope="module")
 def api(app: FastAPI, module_stores: Stores) -> Iterator[Api]:
     """The control API behind a socket."""
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", timeout_keep_alive=600))
     _, key = create_organization(module_stores, "acme", "admin@localhost")
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
