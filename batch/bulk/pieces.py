@@ -9,6 +9,9 @@ import numpy as np
 from batch.bulk.parts import BulkPart, BulkSource, Column, Piece, cut
 from core.imports import Import, SourceFile
 
+LARGE_GROUP = 8_192
+"""Rows of a row group that is worth not being decoded twice."""
+
 
 class Finished(Protocol):
     """Knows which rows of an import a collection has finished with."""
@@ -69,8 +72,8 @@ def parts_of(
 ) -> Iterator[BulkPart]:
     """The import's rows in parts of at most as many rows as `limit` says when each begins.
 
-    Row groups are cut and joined, but a part rather ends with a row group: who begins in the middle of one decodes the
-    rows before it in vain.
+    Row groups are cut and joined, but a part rather ends with a large row group: who begins in the middle of one decodes
+    the rows before it in vain.
 
     Args:
         wanted: the numbers of the rows that are asked for, in order; None all.
@@ -80,14 +83,15 @@ def parts_of(
     room = most = _objects(source, limit())
     for whole in each_piece(files):
         rest: Piece | None = whole
+        large = whole.rows >= LARGE_GROUP
         while rest is not None:
-            if taken and rest.rows > room and room <= most // 2:
+            if large and taken and rest.rows > room and room <= most // 2:
                 yield from _left(source, taken, wanted, done)
                 taken, room = [], (most := _objects(source, limit()))
-            piece, rest = cut(rest, room if taken else _even(rest.rows, room))
+            piece, rest = cut(rest, _even(rest.rows, room) if large and not taken else room)
             taken.append(piece)
             room -= piece.rows
-            if room == 0 or (rest is not None and rest.rows > room):
+            if room == 0 or (large and rest is not None and rest.rows > room):
                 yield from _left(source, taken, wanted, done)
                 taken, room = [], (most := _objects(source, limit()))
     if taken:

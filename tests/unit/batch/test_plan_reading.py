@@ -88,10 +88,10 @@ def numbers(parts: list[BulkPart]) -> list[int]:
     return [int(n) for part in parts for n in part.numbers]
 
 
-GROUPS = st.lists(st.integers(0, 50), min_size=1, max_size=8)
+GROUPS = st.lists(st.integers(0, 50) | st.integers(8_000, 20_000), min_size=1, max_size=8)
 
 
-@given(groups=GROUPS, limits=st.lists(st.integers(1, 120), min_size=1, max_size=10))
+@given(groups=GROUPS, limits=st.lists(st.integers(1, 120) | st.integers(5_000, 40_000), min_size=1, max_size=10))
 def test_parts_hold_every_row_once_and_at_most_as_many_as_the_limit_says(groups: list[int], limits: list[int]) -> None:
     asked, told = itertools.cycle(limits), []
 
@@ -111,11 +111,15 @@ def test_parts_hold_every_row_once_and_at_most_as_many_as_the_limit_says(groups:
     ((60, 60, 60), 130, [120, 60]),
     ((20, 20, 60, 20), 50, [40, 30, 50]),
     ((10, 60, 60), 60, [60, 60, 10]),
+    ((0.3, 0.3, 0.3), 0.25, [0.25, 0.25, 0.25, 0.15]),
 ])  # fmt: skip
-def test_a_part_rather_ends_with_a_row_group(groups: tuple[int, ...], limit: int, sizes: list[int]) -> None:
-    parts = parts_of(SOURCE, [SourceFile("s3://b/1", "e1", 10, groups)], lambda: limit)
+def test_a_part_rather_ends_with_a_large_row_group(groups: tuple[float, ...], limit: float, sizes: list[float]) -> None:
+    """All in thousands of rows."""
+    file = SourceFile("s3://b/1", "e1", 10, tuple(round(rows * 1000) for rows in groups))
 
-    assert [part.rows for part in parts] == sizes
+    parts = parts_of(SOURCE, [file], lambda: round(limit * 1000))
+
+    assert [part.rows / 1000 for part in parts] == sizes
 
 
 def test_finished_rows_and_what_was_not_asked_for_are_left_out() -> None:
