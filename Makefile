@@ -86,7 +86,7 @@ validate: sam-tools  ## Check template.yaml and infra/cluster/ecs.yaml as AWS wo
 sam-build: setup sam-tools  ## Build the functions for AWS into .aws-sam, for `sam deploy`
 	@$(SAM) build
 
-deploy-local: setup  ## Deploy template.yaml to a running emulator (AWS_ENDPOINT_URL, default http://127.0.0.1:4566)
+deploy-local: setup  ## Deploy template.yaml to the emulator of `make up`, started if need be, or of AWS_ENDPOINT_URL
 	@$(PY) -m infra.deploy
 
 test-deployed: setup  ## Run the HTTP suite against what deploy-local deployed

@@ -1,6 +1,6 @@
-"""Deploys template.yaml to a running AWS emulator: `make deploy-local`.
+"""Deploys template.yaml to an AWS emulator: `make deploy-local`.
 
-Run as `python -m infra.deploy`. It leaves the address of the HTTP API and an admin's key in `build/deployed.env`, which
+Run as `python -m infra.deploy`. Unless an emulator is named, it is that of `mixpeek up`, which is started if need be. It leaves the address of the HTTP API and an admin's key in `build/deployed.env`, which
 `make test-deployed` reads, and where the data routes lead: to the node of `mixpeek up` where that runs on the same
 emulator, else to a free port, on which `make test-deployed` starts a node of its own.
 """
@@ -8,6 +8,8 @@ emulator, else to a free port, on which `make test-deployed` starts a node of it
 import argparse
 import os
 import socket
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -62,6 +64,31 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def emulator_of(home: Home) -> str:
+    """The emulator of the platform in `home`, or what answers in its usual place; a platform is started for want of both.
+
+    Raises:
+        SystemExit: it did not start.
+    """
+    platform = PlatformState.read(home)
+    if platform and platform.supervisor.alive:
+        return platform.endpoint_url
+    if not _answers(DEFAULT_ENDPOINT):
+        print("No emulator runs; the platform is started: mixpeek up (mixpeek down stops it)", flush=True)
+        if code := subprocess.run([sys.executable, "-m", "plugin_sdk.cli.app", "up"]).returncode:
+            raise SystemExit(code)
+        platform = PlatformState.read(home)
+    return platform.endpoint_url if platform else DEFAULT_ENDPOINT
+
+
+def _answers(endpoint: str) -> bool:
+    try:
+        _require_running(endpoint)
+    except SystemExit:
+        return False
+    return True
+
+
 def _require_running(endpoint: str) -> None:
     try:
         urllib.request.urlopen(endpoint, timeout=5).close()
@@ -77,23 +104,24 @@ def _require_running(endpoint: str) -> None:
 def main() -> None:
     """Deploy, make sure that there is an admin's key, and say where the API answers."""
     parser = argparse.ArgumentParser(prog="python -m infra.deploy", description=main.__doc__)
-    parser.add_argument("--endpoint", default=os.environ.get("AWS_ENDPOINT_URL", DEFAULT_ENDPOINT))
+    parser.add_argument("--endpoint", default=os.environ.get("AWS_ENDPOINT_URL"))
     parser.add_argument("--stack", default="openpeek")
     served_at = os.environ.get("OPENPEEK_SERVING_URL")
     parser.add_argument(
         "--serving-url", default=served_at, help='where inference, documents and search are served; "" leaves them out'
     )
     asked = parser.parse_args()
-    _require_running(asked.endpoint)
+    endpoint = asked.endpoint or emulator_of(Home.of())
+    _require_running(endpoint)
     before = left(LEFT_AT)
     serving_url = asked.serving_url
     if serving_url is None:
-        serving_url = serving_place(asked.endpoint, Home.of(), before.get(SERVING))
-    settings = Settings(aws_endpoint_url=asked.endpoint, uploads_queue=f"{asked.stack}-uploads")
+        serving_url = serving_place(endpoint, Home.of(), before.get(SERVING))
+    settings = Settings(aws_endpoint_url=endpoint, uploads_queue=f"{asked.stack}-uploads")
     changed = deploy(settings, asked.stack, serving_url=serving_url)
     key = bootstrap(Stores.open(settings), before.get(KEY))
     url = api_url(settings, asked.stack)
-    leave(LEFT_AT, {URL: url, KEY: key, SERVING: serving_url, ENDPOINT: asked.endpoint})
+    leave(LEFT_AT, {URL: url, KEY: key, SERVING: serving_url, ENDPOINT: endpoint})
     print(f"{'deployed' if changed else 'unchanged'}: {url}")
     print(f"data routes lead to {serving_url}" if serving_url else "there are no data routes")
     print(f"an admin's key is in {LEFT_AT}")
