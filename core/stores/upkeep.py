@@ -31,7 +31,7 @@ GROWN = 1.2
 
 RETRAINED = 4.0
 RECALL = 0.995
-QUERIES = 64
+QUERIES = 100
 NEIGHBOURS = 10
 REFINE = (3, 10)
 SMALL_FRAGMENTS = 8
@@ -169,11 +169,12 @@ def _exact(dataset: lance.LanceDataset, name: str, metric: str) -> tuple[Vector,
 
 
 def _queries(dataset: lance.LanceDataset, name: str) -> Vector:
-    """Each the middle of a stored vector and a little of another one, picked evenly over the rows."""
+    """Each between two stored vectors, from near one of them to halfway: texts that are asked for lie between others."""
     sample = dataset.sample(2 * QUERIES, columns=[name])[name].combine_chunks().drop_null()
     vectors = _matrix(sample)
     half = len(vectors) // 2
-    return np.asarray(0.8 * vectors[:half] + 0.2 * vectors[half : 2 * half], dtype=np.float32)
+    nearer = np.linspace(0.9, 0.5, half, dtype=np.float32)[:, None]
+    return np.asarray(nearer * vectors[:half] + (1 - nearer) * vectors[half : 2 * half], dtype=np.float32)
 
 
 def _matrix(vectors: Any) -> Vector:
