@@ -21,6 +21,9 @@ SCARCE = 20_000
 WIDER = 4
 """Times as many parts of the index are looked into where a filter leaves documents out."""
 
+LEAST_WIDER, WIDER_REFINE = 16, 10
+"""What a filtered search looks into at least, and how many more it compares exactly: it was not measured with filters."""
+
 Vector = np.ndarray[Any, np.dtype[np.float32]]
 
 
@@ -132,9 +135,8 @@ def _by_index(dataset: lance.LanceDataset, column: str, passing: int | None) -> 
         return {"use_index": False}
     if passing is None:
         return probed(probing, probing.nprobes)
-    return probed(
-        probing, probing.partitions if passing <= SCARCE else min(probing.nprobes * WIDER, probing.partitions)
-    )
+    wider = probing.partitions if passing <= SCARCE else max(probing.nprobes * WIDER, LEAST_WIDER)
+    return probed(probing._replace(refine=max(probing.refine, WIDER_REFINE)), min(wider, probing.partitions))
 
 
 def probed(probing: Probing, nprobes: int) -> dict[str, Any]:
