@@ -305,36 +305,33 @@ class Records:
         names = {f"#{i}": n for i, n in enumerate(deltas)}
         values = {f":{i}": {"N": str(d)} for i, d in enumerate(deltas.values())}
         bounded = next(alias for alias, n in names.items() if n == name)
-        try:
-            with talking_to("DynamoDB"):
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=_key(pk, sk),
-                    UpdateExpression="ADD " + ", ".join(f"#{i} :{i}" for i in range(len(deltas))),
-                    ConditionExpression=f"attribute_not_exists({bounded}) OR {bounded} <= :left",
-                    ExpressionAttributeNames=names,
-                    ExpressionAttributeValues=values | {":left": {"N": str(left)}},
-                )
-        except ClientError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
-                return False
-            raise
-        return True
+        change = "ADD " + ", ".join(f"#{i} :{i}" for i in range(len(deltas)))
+        within = f"attribute_not_exists({bounded}) OR {bounded} <= :left"
+        return self._change_if(pk, sk, change, within, names, values | {":left": {"N": str(left)}})
 
     def put_newer(self, pk: str, sk: str, numbers: Mapping[str, int], order: str, place: int) -> bool:
         """Set a counter item's numbers, unless its number `order` is `place` already, or beyond; whether they were set."""
         given = {**numbers, order: place}
         names = {f"#{i}": name for i, name in enumerate(given)}
+        values = {f":{i}": {"N": str(n)} for i, n in enumerate(given.values())}
         newest = f"#{len(numbers)}"
+        change = "SET " + ", ".join(f"#{i} = :{i}" for i in range(len(given)))
+        newer = f"attribute_not_exists({newest}) OR {newest} < :{len(numbers)}"
+        return self._change_if(pk, sk, change, newer, names, values)
+
+    def _change_if(
+        self, pk: str, sk: str, change: str, condition: str, names: Mapping[str, str], values: Mapping[str, Any]
+    ) -> bool:
+        """Make the change where the condition holds; whether it did."""
         try:
             with talking_to("DynamoDB"):
                 self._client.update_item(
                     TableName=self._table,
                     Key=_key(pk, sk),
-                    UpdateExpression="SET " + ", ".join(f"#{i} = :{i}" for i in range(len(given))),
-                    ConditionExpression=f"attribute_not_exists({newest}) OR {newest} < :{len(numbers)}",
+                    UpdateExpression=change,
+                    ConditionExpression=condition,
                     ExpressionAttributeNames=names,
-                    ExpressionAttributeValues={f":{i}": {"N": str(n)} for i, n in enumerate(given.values())},
+                    ExpressionAttributeValues=values,
                 )
         except ClientError as error:
             if error_code(error) == "ConditionalCheckFailedException":
