@@ -20,6 +20,7 @@ from distributed.utils import get_mp_context
 
 from batch.gpu_workers import local_cluster
 from batch.remote import check_remote, connected
+from batch.staffing import keep_staffed
 from core.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ CONFIG = {
     "distributed.comm.timeouts.connect": "15s",
     "distributed.comm.timeouts.tcp": "15s",  # a machine that is cut off is given up after this; its tasks move
     "distributed.scheduler.worker-ttl": "60s",
+    "distributed.deploy.lost-worker-timeout": "365 days",  # Dask may give up one that has just come back; see staffing
     "distributed.admin.tick.limit": "10s",
     "distributed.admin.tick.interval": "1s",
     "distributed.worker.profile.enabled": False,  # a look at all threads each 10 ms: 2 % of a core for each idle worker
@@ -82,6 +84,7 @@ def cluster(settings: Settings) -> Iterator[Client]:
                 yield client
             return
         with _forked(), _local(settings) as local, Client(local) as client:
+            keep_staffed(local)
             yield client
 
 
