@@ -83,7 +83,7 @@ class Handler:
             self._runner = None
 
     def _finished(self, answer: Any) -> Any:
-        if not inspect.isawaitable(answer):
+        if type(answer) is dict or not inspect.isawaitable(answer):
             return answer
         if self._runner is None:
             self._runner = asyncio.Runner()

@@ -1,6 +1,6 @@
 """A realtime answer as plain values, whatever numbers and models the plugin put into it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,13 +23,21 @@ def plain(answer: Any, depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
         raise InvalidRealtime(f"realtime.py: the answer is nested deeper than {MAX_DEPTH}.", "Return a flatter dict.")
     if kind is list or kind is tuple:
-        return answer if set(map(type, answer)) == {float} else [plain(value, depth + 1) for value in answer]
-    if isinstance(answer, Mapping):
+        return answer if _alike(answer) else [plain(value, depth + 1) for value in answer]
+    if kind is dict or isinstance(answer, Mapping):
         return {_key(key): plain(value, depth + 1) for key, value in answer.items()}
     return plain(_unwrapped(answer), depth + 1)
 
 
+def _alike(values: Sequence[Any]) -> bool:
+    """Whether all of them have the same plain type."""
+    kinds = list(map(type, values))
+    return not kinds or (kinds[0] in PLAIN and kinds.count(kinds[0]) == len(kinds))
+
+
 def _key(key: Any) -> str:
+    if type(key) is str:
+        return key
     if not isinstance(key, str | int | float | bool):
         raise InvalidRealtime(f"realtime.py: the answer has the key {key!r}.", "Use texts as keys.")
     return str(key)

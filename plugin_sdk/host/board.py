@@ -19,6 +19,7 @@ MAX_LISTED = 1024
 """Rows of a batch that are listed one by one; of a larger one the first and the last are known."""
 
 HEADER = struct.Struct("<Qiii")
+CHANGES = struct.Struct("<Q")
 SLOT = struct.Struct("<Qiiii")
 SLOT_BYTES = SLOT.size + 4 * MAX_LISTED
 SIZE = HEADER.size + SLOTS * SLOT_BYTES
@@ -80,7 +81,7 @@ class Writer:
     def _changed(self, step: int, done: int, total: int) -> None:
         self._changes += 1
         if done < 0:
-            struct.pack_into("<Q", self._memory, 0, self._changes)
+            CHANGES.pack_into(self._memory, 0, self._changes)
         else:
             HEADER.pack_into(self._memory, 0, self._changes, step, done, total)
 
@@ -90,6 +91,12 @@ class Reader:
 
     def __init__(self, memory: mmap.mmap) -> None:
         self._memory = memory
+
+    @property
+    def changes(self) -> int:
+        """How often it changed."""
+        count: int = CHANGES.unpack_from(self._memory)[0]
+        return count
 
     def sight(self) -> Sight:
         """The head of the board."""

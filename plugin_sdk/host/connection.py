@@ -65,20 +65,20 @@ class Pace:
     """So many bytes a second."""
 
     def __init__(self, rate: int) -> None:
-        self._rate, self._left, self._since = rate, rate, time.monotonic()
+        self._rate, self.left, self._since = rate, rate, time.monotonic()
 
     def spend(self, count: int) -> None:
         """They were read."""
-        self._left -= count
+        self.left -= count
 
     def wait_s(self) -> float:
         """Seconds until there is something to spend; 0 now."""
-        if self._left > 0:
+        if self.left > 0:
             return 0.0
         over = self._since + 1.0 - time.monotonic()
         if over > 0:
             return over
-        self._left, self._since = self._rate, time.monotonic()
+        self.left, self._since = self._rate, time.monotonic()
         return 0.0
 
 
@@ -212,6 +212,8 @@ class Connection:
 
     def _log_turn(self) -> float:
         """Listen to the log, or not while it has had its share; seconds until that changes."""
+        if self._hears_log and self._pace.left > 0:
+            return math.inf
         wait_s = self._pace.wait_s()
         if self._log_open and self._hears_log != (wait_s == 0):
             self._hears_log = wait_s == 0

@@ -40,7 +40,7 @@ class Flight:
         self._on_progress: OnProgress | None = None
         self._told: Progress | None = None
         self._active = time.monotonic()
-        self._changes = board.sight().changes
+        self._changes = board.changes
         self._since: dict[int, float] = {}
         self._last: list[Flying] = []
 
@@ -51,12 +51,14 @@ class Flight:
     @property
     def wait_s(self) -> float:
         """Seconds until the next look, or until the time is up."""
-        return max(0.0, min(LOOK_S, self.deadline - time.monotonic()))
+        left = self.deadline - time.monotonic()
+        return LOOK_S if left > LOOK_S else max(0.0, left)
 
     @property
     def deadline(self) -> float:
         """When the oldest batch's time is up; with none under way, that of the call since the last change."""
-        return min(self._since.values(), default=self._active) + self.timeout_s
+        began = min(self._since.values()) if self._since else self._active
+        return began + self.timeout_s
 
     @property
     def program_deadline(self) -> float:

@@ -1,10 +1,9 @@
 """Frames between a worker and its plugin host: one byte of kind, four of length, then msgpack, each kind capped."""
 
 import struct
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 
@@ -16,6 +15,9 @@ MAX_ANSWER = 64 * MIB
 
 MAX_VALUES, MAX_CONTAINERS = 8_000_000, 1_000_000
 """Values, and lists and dicts among them, of one frame: a byte may stand for one, and a Python object takes 50 more."""
+
+FIRST_BYTES = 4 * KIB
+"""Room that a frame is given at first; the usual quarter of a MiB takes longer to get than a small one to write."""
 
 SMALL = 64 * KIB
 """A frame up to this size can't hold too many of them."""
@@ -74,8 +76,7 @@ class ProtocolError(ValueError):
     """The other side sent what no honest one sends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One frame as received; `body` is still msgpack."""
 
     op: int
@@ -121,26 +122,33 @@ class FrameReader:
         self._caps = caps
         self._buffer = bytearray()
 
-    def feed(self, data: bytes | memoryview) -> Iterator[Frame]:
+    def feed(self, data: bytes) -> list[Frame]:
         """The frames that `data` completes.
 
         Raises:
             ProtocolError: a kind is unknown, or its length over the cap.
         """
-        self._buffer += data
-        start = 0
-        try:
-            while len(self._buffer) - start >= HEADER.size:
-                op, length = HEADER.unpack_from(self._buffer, start)
+        if not self._buffer and len(data) >= HEADER.size:
+            op, length = HEADER.unpack_from(data)
+            if HEADER.size + length == len(data):  # mostly it is one frame, and whole
                 self._check(op, length)
-                end = start + HEADER.size + length
-                if len(self._buffer) < end:
-                    break
-                frame = Frame(op, bytes(memoryview(self._buffer)[start + HEADER.size : end]))
-                start = end
-                yield frame
-        finally:
-            del self._buffer[:start]
+                return [Frame(op, data[HEADER.size :])]
+        self._buffer += data
+        return self._cut()
+
+    def _cut(self) -> list[Frame]:
+        """The whole frames at the buffer's start, which are taken from it."""
+        frames, start = [], 0
+        while len(self._buffer) - start >= HEADER.size:
+            op, length = HEADER.unpack_from(self._buffer, start)
+            self._check(op, length)
+            end = start + HEADER.size + length
+            if len(self._buffer) < end:
+                break
+            frames.append(Frame(op, bytes(memoryview(self._buffer)[start + HEADER.size : end])))
+            start = end
+        del self._buffer[:start]
+        return frames
 
     def _check(self, op: int, length: int) -> None:
         cap = self._caps.get(op)
@@ -158,7 +166,7 @@ def encode(op: int, value: Any = None) -> bytes:
 
 def packed(value: Any) -> bytes:
     """`value` as msgpack."""
-    return bytes(msgpack.packb(value, use_bin_type=True))
+    return bytes(msgpack.Packer(use_bin_type=True, buf_size=FIRST_BYTES).pack(value))
 
 
 def _refuse_extension(code: int, data: bytes) -> Any:

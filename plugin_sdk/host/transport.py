@@ -15,6 +15,8 @@ from plugin_sdk.host.protocol import Frame, FrameReader, ProtocolError, encode
 
 CHUNK = 1 << 16
 MAX_FDS = 4
+RIGHTS_SPACE = socket.CMSG_SPACE(MAX_FDS * 4)
+CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 FUTURE_WRITE = 0x0010  # F_SEAL_FUTURE_WRITE, which Python 3.11 has no name for
 POPULATE = getattr(mmap, "MAP_POPULATE", 0)
 
@@ -112,11 +114,11 @@ def rights(fds: Sequence[int]) -> tuple[int, int, bytes]:
 def receive_some(control: socket.socket) -> tuple[bytes, list[int]]:
     """Some bytes and the descriptors that came with them; no bytes once the other side is gone."""
     try:
-        data, ancillary, _, _ = control.recvmsg(
-            CHUNK, socket.CMSG_SPACE(MAX_FDS * 4), getattr(socket, "MSG_CMSG_CLOEXEC", 0)
-        )
+        data, ancillary, _, _ = control.recvmsg(CHUNK, RIGHTS_SPACE, CLOSE_ON_EXEC)
     except ConnectionResetError:
         return b"", []
+    if not ancillary:
+        return data, []
     fds = array.array("i")
     for level, kind, payload in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
