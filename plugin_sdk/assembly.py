@@ -9,13 +9,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from plugin_sdk.comparing import same_values
+from plugin_sdk.given import Given, columns_of
 from plugin_sdk.nested import Snapshot
 from plugin_sdk.outcomes import LINEAGE, RowFailure
 from plugin_sdk.rows import (
     Columns,
     Positions,
     Unidentified,
-    columns_of,
     document_names,
     identify,
     in_place,
@@ -69,7 +69,6 @@ class Rows:
     written: dict[str, Written] = field(default_factory=dict)
     steps: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     nested: dict[str, Snapshot] = field(default_factory=dict)
-    _columns: Columns | None = None
     _ids: list[str | None] | None = None
 
     @classmethod
@@ -82,25 +81,19 @@ class Rows:
         before = {name: Snapshot(array) for name, array in columns.items() if array.dtype == object}
         return cls(here, np.arange(count), np.zeros(count, np.int64), here, {}, np.zeros(count, np.int64), before)
 
-    def batch(self, positions: Positions) -> pd.DataFrame:
-        """The rows at `positions`, numbered from 0; not to be changed."""
+    def batch(self, positions: Positions) -> Given:
+        """The rows at `positions`, numbered from 0, for a processor to change."""
         count = len(positions)
         if count == len(self.frame):
-            return self.frame
+            return Given(self.frame.copy(deep=False), self.frame)
         if count and positions[-1] - positions[0] == count - 1:
-            cut = self.frame.iloc[positions[0] : positions[-1] + 1]
+            whole = self.frame
+            cut = whole.iloc[positions[0] : positions[-1] + 1]
         else:
-            cut = self.frame.take(positions)
+            whole = self.frame.take(positions)
+            cut = whole.copy(deep=False)
         cut.index = pd.RangeIndex(count)
-        return cut
-
-    def columns(self, given: pd.DataFrame) -> Columns:
-        """The columns of a batch."""
-        if given is not self.frame:
-            return columns_of(given)
-        if self._columns is None:
-            self._columns = columns_of(given)
-        return self._columns
+        return Given(cut, whole)
 
     def names(self, positions: Positions) -> list[str | None]:
         """The document ids of the rows at `positions`."""
@@ -124,7 +117,7 @@ class Rows:
                 self.written[name] = Written(step, self.steps > 0)
 
 
-def piece_of(returned: Any, given: pd.DataFrame, positions: Positions, rows: Rows) -> Piece:
+def piece_of(returned: Any, given: Given, positions: Positions, rows: Rows) -> Piece:
     """What a processor returned for `given`, the rows at `positions`.
 
     Raises:
@@ -132,10 +125,12 @@ def piece_of(returned: Any, given: pd.DataFrame, positions: Positions, rows: Row
     """
     if not isinstance(returned, pd.DataFrame):
         raise BrokenRule(f"{_kind(returned)}, a pandas.DataFrame is expected: return the batch")
-    before, after = rows.columns(given), columns_of(returned)
+    if given.is_untouched(returned):
+        return Piece(returned, positions, [], 0, frozenset())
+    before, after = given.columns(), given.columns_of(returned)
     _check_names(after, returned)
     try:
-        local = identify(before, after, len(given), returned.index)
+        local = identify(before, after, len(positions), returned.index)
     except Unidentified as error:
         raise BrokenRule(f"{error}: keep the column document_id", whole=True) from None
     changed, lineage_changed = _changed(before, after, local)
@@ -184,7 +179,6 @@ def joined(rows: Rows, pieces: Sequence[Piece], selected: Positions, step: str, 
 def _extended(rows: Rows, piece: Piece, step: str, is_step: bool) -> Rows:
     """The partition after a step that had all rows at once, and returned them as they were with more columns."""
     if piece.changed:
-        rows._columns = None
         processed = np.ones(len(rows.frame), bool)
         rows.written |= {name: Written(step, processed) for name in piece.changed}
         rows.frame = _with(rows.frame, piece)

@@ -16,11 +16,6 @@ class Unidentified(ValueError):
     """The returned rows cannot be told apart; the text says why."""
 
 
-def columns_of(frame: pd.DataFrame) -> Columns:
-    """Each column's array by its name, without the cost of a Series around it."""
-    return dict(zip(frame.columns.tolist(), (frame._mgr.iget_values(i) for i in range(frame.shape[1])), strict=True))
-
-
 def identify(given: Columns, returned: Columns, count: int, index: pd.Index) -> Positions | None:
     """For each returned row, the position of the row of the batch that it comes from; None when all are in place.
 

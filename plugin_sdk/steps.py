@@ -244,7 +244,7 @@ class _Run:
     ) -> "Failed | None":
         given = rows.batch(positions)
         try:
-            returned = processor(given.copy(deep=False))
+            returned = processor(given.frame)
             if inspect.isawaitable(returned):
                 returned = asyncio.run(_awaited(returned))
             piece = piece_of(returned, given, positions, rows)
