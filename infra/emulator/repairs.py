@@ -9,6 +9,7 @@ from typing import Any
 
 from infra.emulator.queries import Items, with_short_cut
 from infra.emulator.saving import save_all
+from infra.emulator.waking import Waking
 
 Properties = dict[str, Any]
 Provisioned = tuple[str, Properties]
@@ -22,6 +23,7 @@ def repair() -> None:
     """Apply every change; called before the first request."""
     wait_less_for_silent_lambdas()
     poll_queues_often()
+    answer_long_polls_at_once()
     keep_data_on_stack_update()
     answer_plain_queries_quickly()
     read_ranges_of_files()
@@ -41,6 +43,15 @@ def poll_queues_often() -> None:
     from ministack.services import lambda_svc
 
     lambda_svc._poll_sqs = patient(lambda_svc._poll_sqs)
+
+
+def answer_long_polls_at_once() -> None:
+    """Its ReceiveMessage looks for messages ten times a second while it waits: a job lies there for 50 ms."""
+    from ministack.services import sqs
+
+    waking = Waking()
+    sqs.asyncio = waking.module()
+    sqs._act_send_message = sqs._HANDLERS["SendMessage"] = waking.after(sqs._act_send_message)
 
 
 def patient(poll: Callable[[], bool], for_s: float = 1.0) -> Callable[[], bool]:
