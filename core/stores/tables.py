@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import lance
 import orjson
@@ -113,8 +113,8 @@ class DocumentTable:
             found = _ordered(dataset, where, [], start, limit + 1, descending=True)
         else:
             found = _by_id(dataset, where, after, start, limit + 1)
-        more, ids = len(found) > limit, found[:limit]
-        documents = _fetch(dataset, ids, columns(dataset.schema, vectors, select))
+        more, ids = len(found.ids) > limit, found.ids[:limit]
+        documents = found.documents(dataset, limit, columns(dataset.schema, vectors, select))
         return DocumentPage(documents, _encode(ids, start + limit if sort else 0) if more else None)
 
     def search(
@@ -192,17 +192,29 @@ def ledger_at(dataset: Dataset) -> Ledger:
     return Ledger(f"{dataset.uri.removesuffix('.lance')}.nothing.lance", dataset.options)
 
 
-def _by_id(dataset: lance.LanceDataset, where: str | None, after: str | None, offset: int, limit: int) -> list[str]:
-    """The ids of `limit` documents in the order of ids, behind `after` and then `offset` more."""
-    ids: list[str] = []
+class _Found(NamedTuple):
+    """Documents in order: their ids, and where one version of the dataset has their rows."""
+
+    ids: list[str]
+    rows: list[int]
+
+    def documents(self, dataset: lance.LanceDataset, limit: int, names: Sequence[str]) -> Documents:
+        """The first `limit` of them; looked up by their ids without an index, all documents would be read."""
+        rows = self.rows[:limit]
+        return to_documents(dataset._take_rows(rows, columns=list(names))) if rows else []
+
+
+def _by_id(dataset: lance.LanceDataset, where: str | None, after: str | None, offset: int, limit: int) -> _Found:
+    """`limit` documents in the order of ids, behind `after` and then `offset` more."""
+    found = _Found([], [])
     for end in ranges.ends(dataset, after, offset + limit):
         parts = [where] if where else []
         parts += [f"{ID} > {literal(after)}"] if after else []
         parts += [f"{ID} <= {literal(end)}"] if end else []
-        ids = _ordered(dataset, " AND ".join(parts) or None, [], offset, limit)
-        if len(ids) == limit:
+        found = _ordered(dataset, " AND ".join(parts) or None, [], offset, limit)
+        if len(found.ids) == limit:
             break
-    return ids
+    return found
 
 
 def _ordered(
@@ -212,12 +224,13 @@ def _ordered(
     offset: int,
     limit: int,
     descending: bool = False,
-) -> list[str]:
+) -> _Found:
     order = [*order, ColumnOrdering(ID, ascending=not descending)]
     names = [o.column_name for o in order]
-    found = dataset.to_table(columns=names, filter=where, order_by=order, limit=limit, offset=offset or None)
-    ids: list[str] = found[ID].to_pylist()
-    return ids
+    found = dataset.to_table(
+        columns=names, filter=where, order_by=order, limit=limit, offset=offset or None, with_row_id=True
+    )
+    return _Found(found[ID].to_pylist(), found["_rowid"].to_pylist())
 
 
 def _fetch(dataset: lance.LanceDataset, ids: Sequence[str], names: Sequence[str]) -> Documents:
