@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from batch.bulk.importing import finish_import
-from batch.done import Done, written_since
+from batch.done import Done, made_by, written_since
 from batch.line import SMALL_OBJECTS, Job, Kind
 from batch.partitions import Extraction, Leaves, PluginRef
 from batch.patience import patient
@@ -193,7 +193,9 @@ class Work:
         schema = document_schema(extraction.manifest, bucket.bucket_schema)
         table = patient(self.vectors.create)(scope, collection.collection_id, schema)
         sink = Sink(self.stores.records, scope, collection.collection_id, table)
-        sizing = Sizing(objects, self.engine.cluster.capacity().slots, self.stores.settings.partition_rows)
+        like = (scope, batch.bucket_id, made_by(extraction))
+        slots, rows = self.engine.cluster.capacity().slots, self.stores.settings.partition_rows
+        sizing = Sizing(objects, slots, rows, self.engine.paces.of(like))
         ids = (object_ids if retried is None else retried_ids)(self.stores, scope, batch.batch_id)
         leaves = self._leaves(table, batch, report, retried is not None)
         done = patient(Done.of)(table, extraction, batch_id=leaves.batch_id, since=leaves.since)
@@ -203,6 +205,7 @@ class Work:
             with closing(plan(self.stores, extraction, ids, table.schema, lambda: sizing.rows, done)) as partitions:
                 runner.run(extraction, partitions, sink, report)
         finally:
+            self.engine.paces.note(like, sizing.pace())
             report.skip(done.skipped)
             self.tender.ask(scope, collection.collection_id)
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -23,7 +24,7 @@ from batch.reading import partition_ids
 from batch.report import Report
 from batch.segments import Segment
 from batch.sink import Sink
-from batch.sizing import Sizing
+from batch.sizing import Paces, Sizing
 from batch.worker import StepFacts, abort, run_segment, warm
 from core.errors import DiskFull, StoreUnavailable
 from plugin_sdk.errors import PlatformError
@@ -58,12 +59,13 @@ class Interrupted(PlatformError):
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What batches run on: the cluster, the window that they share, and whose turn it is to tidy a collection."""
+    """What batches run on: the cluster, the window that they share, whose turn it is to tidy a collection, and their paces."""
 
     cluster: Cluster
     window: Window
     listeners: Listeners
     closing: Alone = field(default_factory=Alone)
+    paces: Paces = field(default_factory=Paces)
 
     @classmethod
     def on(cls, client: Client) -> "Engine":
@@ -130,30 +132,33 @@ class Runner:
         self,
         extraction: Extraction,
         facts: StepFacts,
-        ready: Partition | None,
+        first: Partition | None,
         partitions: Iterator[Partition],
         share: Share,
         sink: Sink,
         report: Report,
     ) -> None:
         self._warn(extraction, facts, report)
-        while ready or self._pending or self._again:
+        more = chain([first] if first else [], partitions)
+        left = True
+        while left or self._pending or self._again:
             self._check()
-            while ready and self._window.take(share):
-                future = self._submit(extraction, ready, facts)
-                self._pending[future] = ready
-                future.add_done_callback(self._inbox.put)
-                self._sizing.planned(ready.rows)
-                ready = next(partitions, None)
+            while left and self._has_room() and self._window.take(share):
+                partition = next(more, None)  # only now, since its size is that of all that has been measured
+                if partition is None:
+                    left = False
+                    self._window.give(share)
+                else:
+                    self._hand_in(extraction, partition, facts)
+                    self._sizing.planned(partition.rows)
             self._hand_in_again(extraction, facts)
-            if not ready:
+            if not left or not self._has_room():
                 self._window.sated(share)
             arrived = self._arrived(extraction)
             report.tick()
             for partition, outcome in arrived:
                 self._window.give(share)
-                size_bytes = max(outcome.bytes_in, outcome.bytes_out)
-                self._sizing.learn(partition.rows, outcome.seconds.get("total", 0.0), size_bytes)
+                self._learn(partition, outcome)
                 sink.add(outcome)
                 report.add(extraction.collection_id, outcome)
                 log.debug("partition done", extra={"partition": partition.index})
@@ -258,9 +263,21 @@ class Runner:
         """What came to nothing through no fault of its rows; it still has its place in the window."""
         partitions, self._again = self._again, []
         for partition in partitions:
-            future = self._submit(extraction, partition, facts)
-            self._pending[future] = partition
-            future.add_done_callback(self._inbox.put)
+            self._hand_in(extraction, partition, facts)
+
+    def _hand_in(self, extraction: Extraction, partition: Partition, facts: StepFacts) -> None:
+        future = self._submit(extraction, partition, facts)
+        self._pending[future] = partition
+        future.add_done_callback(self._inbox.put)
+
+    def _has_room(self) -> bool:
+        """Whether one more may be handed in: no more than the slots can run, as long as it may turn out too small."""
+        return not self._sizing.feeling or len(self._pending) < max(self._cluster.capacity().slots, 1)
+
+    def _learn(self, partition: Partition, outcome: Outcome) -> None:
+        size_bytes = max(outcome.bytes_in, outcome.bytes_out)
+        seconds, steps_s = outcome.seconds.get("total", 0.0), sum(outcome.step_seconds.values())
+        self._sizing.learn(partition.rows, seconds, size_bytes, steps_s)
 
     def _outcome(self, future: Future, extraction: Extraction, partition: Partition) -> Outcome | None:
         """What the task reports, or None where it is to be done again.

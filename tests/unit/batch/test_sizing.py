@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from batch.sizing import FIRST_ROWS, MAX_ROWS, MIN_ROWS, Sizing
+from batch.sizing import FIRST_ROWS, GROWTH, MAX_ROWS, MIN_ROWS, Pace, Paces, Sizing
 
 
 def run(sizing: Sizing, partitions: int, row_s: float, overhead_s: float = 0.01) -> list[int]:
@@ -29,7 +29,7 @@ def test_fast_rows_reach_large_partitions_within_a_few() -> None:
 
     assert sizes[0] == FIRST_ROWS
     assert sizes[-1] == MAX_ROWS
-    assert all(after <= before * 16 for before, after in itertools.pairwise(sizes))
+    assert all(after <= before * GROWTH for before, after in itertools.pairwise(sizes))
 
 
 @pytest.mark.parametrize("row_s", [0.02, 0.002, 0.0001])
@@ -66,9 +66,9 @@ def test_towards_the_end_all_slots_get_a_share() -> None:
     sizing.learn(60_000, 0.6)
     sizing.planned(60_000)
 
-    assert sizing.rows == 25_000
+    assert sizing.rows == 15_000
     sizing.planned(39_000)
-    assert 125 < sizing.rows <= 25_000
+    assert 125 < sizing.rows <= 15_000
 
 
 def test_a_fixed_size_holds_whatever_is_measured() -> None:
@@ -103,7 +103,7 @@ def test_the_first_turns_are_bounded_however_many_rows_go_together() -> None:
 
     assert sizing.rows == 512
     sizing.learn(512, 20.0)
-    assert sizing.rows == 16 * 512
+    assert sizing.rows == GROWTH * 512
 
 
 def test_what_each_partition_costs_by_itself_does_not_hold_back_fast_rows() -> None:
@@ -124,3 +124,69 @@ def test_rows_that_become_slow_and_fast_again_are_followed() -> None:
 
     assert slow[-1] <= 32
     assert fast[-1] == MAX_ROWS
+
+
+def test_it_feels_its_way_until_a_partition_of_full_size_can_be_cut() -> None:
+    sizing = Sizing(10_000_000, slots=2)
+    assert sizing.feeling
+
+    sizes = run(sizing, 2, row_s=1e-6, overhead_s=0.0)
+    assert sizes == [FIRST_ROWS, FIRST_ROWS * GROWTH]
+    assert not sizing.feeling
+
+    assert not Sizing(1_000, fixed=10).feeling
+
+
+def test_slow_rows_are_known_after_the_first_partition() -> None:
+    sizing = Sizing(10_000_000, slots=2)
+    run(sizing, 1, row_s=0.1)
+
+    assert not sizing.feeling
+    assert sizing.rows == 9
+
+
+@pytest.mark.parametrize(("steps_s", "rows"), [(0.0001, FIRST_ROWS * GROWTH), (0.5, 32)])
+def test_of_a_small_partition_the_steps_time_counts(steps_s: float, rows: int) -> None:
+    sizing = Sizing(10_000_000, slots=2)
+    sizing.planned(sizing.rows)
+    sizing.learn(FIRST_ROWS, 0.04 + steps_s, steps_s=steps_s)
+
+    assert sizing.rows == rows
+
+
+def test_reading_that_takes_long_counts_too() -> None:
+    sizing = Sizing(10_000_000, slots=2)
+    sizing.planned(sizing.rows)
+    sizing.learn(FIRST_ROWS, 1.65, steps_s=0.001)
+
+    assert sizing.rows == 10
+
+
+def test_with_an_earlier_pace_the_second_partition_has_its_full_size() -> None:
+    earlier = Sizing(10_000_000, slots=2)
+    run(earlier, 12, row_s=1e-6)
+
+    sizing = Sizing(10_000_000, slots=2, before=earlier.pace())
+
+    assert not sizing.feeling
+    assert run(sizing, 2, row_s=1e-6) == [FIRST_ROWS, MAX_ROWS]
+
+
+def test_an_earlier_pace_is_forgotten_when_rows_are_slow_now() -> None:
+    sizing = Sizing(10_000_000, slots=2, before=Pace(1e-6, 100.0, MAX_ROWS))
+    sizing.planned(sizing.rows)
+    sizing.learn(FIRST_ROWS, 1.6)
+
+    assert sizing.rows == 10
+    assert sizing.pace() == Pace(0.1, 0.0, FIRST_ROWS)
+
+
+def test_of_many_paces_the_latest_are_kept() -> None:
+    paces = Paces(kept=2)
+    for key in ("a", "b", "a", "c"):
+        paces.note(key, Pace(1.0, 1.0, ord(key)))
+    paces.note("c", None)
+
+    assert paces.of("b") is None
+    assert paces.of("a") == Pace(1.0, 1.0, ord("a"))
+    assert paces.of("c") == Pace(1.0, 1.0, ord("c"))
