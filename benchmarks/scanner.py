@@ -161,7 +161,7 @@ def _spent_s() -> float:
 
 
 def _peak_mb(files: dict[str, bytes]) -> float:
-    code = CHILD.format(root=str(ROOT), package=str(ROOT / "plugin_sdk"))
+    code = CHILD.format(root=str(ROOT))
     weigh = (
         "import resource, subprocess, sys; subprocess.run([sys.executable, '-I', '-S', '-c', sys.argv[1]],"
         "stdin=sys.stdin, capture_output=True); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"

@@ -7,8 +7,9 @@ import resource
 import sys
 from dataclasses import astuple
 
-from plugin_sdk.scanner.scan import CPU_LIMIT_S, judge_sources
+from plugin_sdk.scanner.sources import judge_sources
 
+CPU_LIMIT_S = 4
 MEMORY_BYTES = 150 << 20
 
 

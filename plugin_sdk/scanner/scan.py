@@ -1,38 +1,34 @@
 """The scan itself: files in, verdict out; hostile input is judged in a process of its own, under limits."""
 
 import contextlib
-import gc
 import json
 import logging
 import os
 import stat
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from plugin_sdk.archives import IGNORED_FILES, IGNORED_FOLDERS, examine_archive
 from plugin_sdk.errors import InvalidArchive
 from plugin_sdk.scanner.content import judge_content
-from plugin_sdk.scanner.flow import Flow, TooTangled
 from plugin_sdk.scanner.payloads import Effort
 from plugin_sdk.scanner.report import Report, Severity, Violation
-from plugin_sdk.scanner.rules import Rules
-from plugin_sdk.scanner.scopes import Module
-from plugin_sdk.scanner.source import MAX_SOURCE_BYTES, QUICK_BYTES, Unreadable, looks_hostile, parse
+from plugin_sdk.scanner.source import MAX_SOURCE_BYTES, QUICK_BYTES, looks_hostile
+from plugin_sdk.scanner.sources import judge_sources
 
 log = logging.getLogger(__name__)
 
-CPU_LIMIT_S = 4
 TIME_LIMIT_S = 20.0
 """Wall time for the child, on a machine that does other work too; alone it ends at its processor time."""
 
-MAX_VIOLATIONS = 10_000
 CHILD = """
-import sys, types
+import sys
 sys.path.insert(0, {root!r})
-package = sys.modules["plugin_sdk"] = types.ModuleType("plugin_sdk")  # without what its __init__ imports
-package.__path__ = [{package!r}]
+for name in ("plugin_sdk", "plugin_sdk.scanner"):  # without what their __init__ imports
+    package = sys.modules[name] = type(sys)(name)
+    package.__path__ = [{root!r} + "/" + name.replace(".", "/")]
 from plugin_sdk.scanner.child import main
 main()
 """
@@ -117,58 +113,6 @@ def _with(found: list[Violation], report: Report, strict: bool) -> Report:
     return Report.of([*found, *report.violations], strict=strict)
 
 
-@contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    """Trees and values live until the end of a scan: looking for garbage among them takes a tenth of its time."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
-
-
-@_no_collection()
-def judge_sources(sources: Mapping[str, bytes]) -> list[Violation]:
-    """Judge Python files together, in this process."""
-    found: list[Violation] = []
-    modules: list[Module] = []
-    lines: dict[str, list[str]] = {}
-    for name, content in sources.items():
-        try:
-            tree = parse(name, content)
-        except Unreadable as error:
-            found.append(error.violation)
-            continue
-        dotted = name[:-3].replace("/", ".")
-        package = dotted == "__init__" or dotted.endswith(".__init__")
-        modules.append(Module(name, dotted.removesuffix("__init__").rstrip(".") if package else dotted, package, tree))
-        lines[name] = content.decode("utf-8-sig").splitlines()
-    flow = Flow(modules)
-    try:
-        flow.run()
-        for module in modules:
-            found += Rules(flow, module, lines[module.file]).run()
-            if len(found) > MAX_VIOLATIONS:
-                return [*found[:MAX_VIOLATIONS], _many(module.file)]
-    except TooTangled:
-        found.append(_tangled(modules[0].file))
-    finally:
-        for module in modules:
-            module.release()
-    return found
-
-
-def _tangled(file: str) -> Violation:
-    why = "the flow of values does not settle in time"
-    return Violation(file, 1, 0, "Code too tangled", "error", "Simplify assignments, or split the plugin", why)
-
-
-def _many(file: str) -> Violation:
-    return Violation(file, 1, 0, "Too many violations", "error", "Fix those that are listed", "the rest is left out")
-
-
 def _judge_here(sources: Mapping[str, bytes]) -> list[Violation]:
     """Judge Python files in this process; a rule that fails on them rejects them, it never lets them pass."""
     try:
@@ -186,7 +130,7 @@ def _unjudged(sources: Mapping[str, bytes]) -> Violation:
 
 def _judge_apart(sources: Mapping[str, bytes]) -> list[Violation]:
     """Judge Python files in a child process that is ended at its limits."""
-    code = CHILD.format(root=str(ROOT), package=str(ROOT / "plugin_sdk"))
+    code = CHILD.format(root=str(ROOT))
     message = json.dumps({name: content.decode("latin-1") for name, content in sources.items()}).encode()
     with contextlib.suppress(subprocess.TimeoutExpired, ValueError):
         done = subprocess.run(

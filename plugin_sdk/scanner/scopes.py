@@ -58,6 +58,8 @@ class Scope:
     star_params: list[str] = field(default_factory=list)
     bases: list[ast.expr] = field(default_factory=list)
     found: dict[str, "Var | None"] = field(default_factory=dict)
+    plain: dict[str, Var] = field(default_factory=dict)
+    """Those of the found names that mean their variable and nothing else."""
 
     def owner(self, name: str) -> "Scope":
         """The scope in which an assignment to the name, made here, binds it."""
@@ -127,6 +129,7 @@ class Module:
         for scope in self.scopes:
             scope.names.clear()
             scope.found.clear()
+            scope.plain.clear()
             scope.parent = None
         for uses in (self.units, self.annotations, self.imports, self.statements, self.patterns, self.classes):
             uses.clear()

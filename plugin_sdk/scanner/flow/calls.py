@@ -7,6 +7,12 @@ from plugin_sdk.scanner.flow.paths import PASS_THROUGH, called_path, type_of
 from plugin_sdk.scanner.flow.values import NOTHING, Values, boxed, is_method
 from plugin_sdk.scanner.scopes import Scope, Value
 
+CARRYING = {"lib", "box", "def"}
+"""Kinds of values that may hold a module."""
+
+CALLED_BY_CLASSES = ("__init__", "__new__", "__post_init__", "__call__")
+"""Methods that are called with the arguments for a class or an object."""
+
 
 class Calls(Objects):
     """Binds the arguments of a call, whoever is called."""
@@ -37,12 +43,14 @@ class Calls(Objects):
 
     def _call_anything(self, functions: Values, arguments: list[Values]) -> Values:
         """Call what may be anything: whatever the plugin defines may get the arguments."""
-        special = (self.read(self.attribute(name)) for name in ("__init__", "__new__", "__post_init__", "__call__"))
-        for kind, function in functions.union(*special):
-            if kind == "def":
-                self._hub(function)
+        for values in (functions, *(self.read(self.attribute(name)) for name in CALLED_BY_CLASSES)):
+            if values not in self._called:
+                self._called.add(values)
+                for kind, function in values:
+                    if kind == "def":
+                        self._hub(function)
         for values in arguments:
-            self.write(self._anything, (value for value in values if value[0] != "txt"))
+            self.write(self._anything, values)
         return self.read(self._anything)
 
     def _construct(self, scope: Scope, arguments: list[Values], keywords: dict[str, Values], spread: bool) -> None:
@@ -122,11 +130,16 @@ class Calls(Objects):
             elif function.star_params:
                 self.write(function.names[function.star_params[-1]], values | boxed(values))
 
+    def _handed_over(self, given: Values) -> Values:
+        """What may come back of the arguments that somebody else's function is given."""
+        kinds = {kind for kind, _ in given}
+        if "def" in kinds:
+            self._callbacks(given)
+        return NOTHING if kinds.isdisjoint(CARRYING) else self._carried(given)
+
     def _callbacks(self, given: Values) -> None:
         """Own functions handed to somebody may be called with what is handed over beside them."""
         callbacks = [function for kind, function in given if kind == "def"]
-        if not callbacks:
-            return
         handed: set[Value] = set()
         for value in given:
             if value[0] in {"lib", "mod", "obj"}:

@@ -119,6 +119,7 @@ class Expressions(Calls):
         of = self.of
         arguments = [of(argument) for argument in node.args]
         keywords = {keyword.arg or "**": of(keyword.value) for keyword in node.keywords}
+        given = NOTHING.union(*arguments, *keywords.values())
         spread = ast.Starred in map(type, node.args)
         found: set[Value] = set()
         if ANYTHING in functions:
@@ -140,11 +141,10 @@ class Expressions(Calls):
             if node.func.attr in {"send", "asend"}:
                 for values in arguments:
                     self.write(self.sent, values)
-        given = NOTHING.union(*arguments, *keywords.values()) if node.args or keywords else NOTHING
         if given and {"def", "cls"}.isdisjoint({kind for kind, _ in functions}):
-            self._callbacks(given)
-            found |= self._carried(given)
-            found |= self.elements(keywords.get("default_factory", NOTHING))
+            found |= self._handed_over(given)
+            if "default_factory" in keywords:
+                found |= self.elements(keywords["default_factory"])
         if ("lib", "builtins.type") in functions and len(arguments) == 3:
             found |= arguments[2]
         return frozenset(found)

@@ -5,6 +5,8 @@ The answer is an upper bound that ignores order and conditions; it grows until n
 
 import ast
 import time
+from collections.abc import Iterable
+from itertools import chain
 
 from plugin_sdk.scanner.flatten import Flattener
 from plugin_sdk.scanner.flow.expressions import HANDLERS
@@ -32,15 +34,14 @@ class Flow(Stores):
         """Evaluate until nothing changes; at most `budget` times as many operations as the plugin has."""
         for module in self.modules.values():
             Flattener(module).run()
-            self._queue.extend(module.units)
             for node, _ in module.imports:
                 if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
                     source = module.absolute(node) if node.level else node.module
                     if source is not None:
                         module.stars.extend([("mod", source)] if node.level else self.resolve(source))
-        for module in self.modules.values():
-            for unit in module.units:
-                unit.queued = True
+        self._queue.extend(_definitions_first(chain.from_iterable(module.units for module in self.modules.values())))
+        for unit in self._queue:
+            unit.queued = True
         for module in self.modules.values():
             for scope in module.classes:
                 self._special_names |= {name for name in scope.names if name.startswith("__")}
@@ -75,9 +76,16 @@ class Flow(Stores):
         for kind, node, scope, extra in unit.ops:
             if kind != EVAL:
                 sinks[node[0]](self, node, scope, extra)
-            elif (handler := evaluate(type(node))) is not None:
+            elif (node_type := type(node)) is ast.Name and (var := scope.plain.get(node.id)) is not None:
+                values[node] = self.read(var)
+            elif (handler := evaluate(node_type)) is not None:
                 values[node] = handler(self, node, scope)
             elif extra is not None:
                 values[node] = frozenset({("def", extra)})
         if self._joins:
             self.join()
+
+
+def _definitions_first(units: Iterable[Unit]) -> list[Unit]:
+    """What modules and classes do themselves, then what functions do: most that these read is then known at once."""
+    return sorted(units, key=lambda unit: bool(unit.ops) and unit.ops[-1][2].kind not in {"module", "class"})

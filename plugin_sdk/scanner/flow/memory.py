@@ -65,6 +65,8 @@ class Memory:
         )
         """Stands for all functions that are too many to be told apart."""
         self._hubbed: set[Scope] = set()
+        self._called: set[Values] = set()
+        """Sets of values of which every function is hubbed."""
         self._anything = Var()
         """Stands for all variables that may hold almost anything."""
         self._anything.values = frozenset({ANYTHING})
@@ -108,12 +110,17 @@ class Memory:
             return
         if "txt" in var.wide:
             fresh = self._fewer_texts(fresh, var.values)
-        loose = {form for value in fresh if value[0] != "box" and (form := self._form(var, value)) is not None}
-        inside = frozenset().union(*(what for kind, what in fresh if kind == "box"))
-        merged = self._widen(var, var.values | loose)
+        loose: set[Value] = set()
+        inside = NOTHING
+        for value in fresh:
+            if value[0] == "box":
+                inside |= value[1]
+            elif (form := self._form(var, value)) is not None:
+                loose.add(form)
+        merged = self._widen(var, var.values | loose) if loose else var.values
         if inside:
             merged = self._with_box(var, merged, inside)
-        if merged != var.values:
+        if merged is not var.values and merged != var.values:
             var.values = merged
             var.changes += 1
             if ANYTHING in merged or len(merged) > MAX_TOTAL or var.changes > MAX_CHANGES:

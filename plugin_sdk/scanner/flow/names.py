@@ -35,6 +35,7 @@ class Names(Memory):
         var = scope.found.get(name) or self.lookup(scope, name)
         if name not in BUILTINS:
             if var is not None:
+                scope.plain[name] = var
                 return self.read(var)
         elif var is None and not scope.module.stars:
             return BUILTIN_VALUES[name]

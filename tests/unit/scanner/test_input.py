@@ -149,7 +149,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit the address space")
 @pytest.mark.parametrize("name", ["thousands of classes", "statements", "a huge tuple"])
 def test_hostile_source_takes_150_mb_at_most(name):
-    code = CHILD.format(root=str(ROOT), package=str(ROOT / "plugin_sdk"))
+    code = CHILD.format(root=str(ROOT))
     message = json.dumps({"core.py": HOSTILE[name].decode()}).encode()
 
     weighed = subprocess.run(
@@ -284,15 +284,13 @@ def test_missing_folder_is_an_error_and_no_pass(tmp_path):
 
 
 def test_failure_of_a_rule_rejects_the_plugin(monkeypatch):
-    monkeypatch.setattr("plugin_sdk.scanner.scan.Rules.run", lambda self: 1 / 0)
+    monkeypatch.setattr("plugin_sdk.scanner.sources.Rules.run", lambda self: 1 / 0)
 
     assert messages({"core.py": b"x = 1\n"}) == ["Code cannot be judged"]
 
 
 def test_scanner_and_archives_need_the_standard_library_only():
-    code = CHILD.format(root=str(ROOT), package=str(ROOT / "plugin_sdk")).replace(
-        "main()", "import plugin_sdk.archives"
-    )
+    code = CHILD.format(root=str(ROOT)).replace("main()", "import plugin_sdk.archives")
 
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, timeout=100, check=False)
 
