@@ -21,7 +21,7 @@ from batch.partitions import MAX_BYTES, Extraction, Partition
 from batch.patience import patient
 from batch.rows import ROW_COLUMNS, TEXTS
 from core.conditions import parse
-from core.document_schema import JSON, RESERVED, SOURCE_VERSION
+from core.document_schema import JSON, RESERVED, SOURCE_VERSION, is_plain
 from core.ids import document_id
 from core.imported import find_rows
 from core.imports import import_at, manifest_files
@@ -206,7 +206,7 @@ def _property(name: str, values: list[Any], schema: pa.Schema) -> tuple[pa.Array
     """A property's column: of its declared type where the values fit, else JSON text, which the sink judges by row."""
     index = schema.get_field_index(name)
     declared = schema.field(index) if index >= 0 else None
-    if declared is not None and not declared.metadata:
+    if declared is not None and is_plain(declared):
         try:
             return pa.array(values, declared.type), pa.field(name, declared.type)
         except (pa.ArrowInvalid, pa.ArrowTypeError):

@@ -80,6 +80,11 @@ def is_json(field: pa.Field) -> bool:
     return bool(field.metadata) and field.metadata.get(b"openpeek") == b"json"
 
 
+def is_plain(field: pa.Field) -> bool:
+    """Whether the column holds what its type says, neither JSON text nor vectors."""
+    return b"openpeek" not in (field.metadata or {})
+
+
 def usable_name(name: str) -> bool:
     """Whether a dataset can have a column of this name; other names live in `_extra`."""
     return bool(name) and not name.startswith("_") and not any(c in name for c in ".`\"'\0\n\r\\")

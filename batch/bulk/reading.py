@@ -14,7 +14,7 @@ from batch.bulk.parts import BulkPart, Column
 from batch.bulk.values import as_property
 from batch.partitions import Extraction
 from batch.rows import ROW_COLUMNS, TEXTS
-from core.document_schema import JSON, RESERVED, SOURCE_VERSION
+from core.document_schema import JSON, RESERVED, SOURCE_VERSION, is_plain
 from core.hashing import hashes, paired
 
 
@@ -147,7 +147,7 @@ def _typed(column: Column, values: Any, schema: pa.Schema) -> tuple[Any, pa.Fiel
     """A property's column as the collection declares it: as it is, or as JSON text."""
     index = schema.get_field_index(column.property)
     declared = schema.field(index) if index >= 0 else None
-    if declared is not None and not declared.metadata and values.type == declared.type:
+    if declared is not None and is_plain(declared) and values.type == declared.type:
         return values, pa.field(column.property, declared.type)
     if declared is None and pa.types.is_string(values.type):
         return values, pa.field(column.property, pa.string())

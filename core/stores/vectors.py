@@ -53,15 +53,17 @@ class Vectors:
     def create(self, scope: Scope, collection_id: str, schema: pa.Schema) -> DocumentTable:
         """The collection's table, made if it is missing and widened by the columns that it lacks."""
         place = self._place(scope, collection_id)
+        remote = "://" in place.uri
+        wanted = encoded(schema, remote=remote)
         with self._changing:
-            if "://" not in place.uri:
+            if not remote:
                 Path(place.uri).parent.mkdir(parents=True, exist_ok=True)
             try:
                 dataset = place.latest()
             except NotFound:
                 with reaching(place.uri):
-                    dataset = _made(place, schema)
-            missing = [f.with_nullable(True) for f in schema if f.name not in dataset.schema.names]
+                    dataset = _made(place, wanted)
+            missing = [f.with_nullable(True) for f in wanted if f.name not in dataset.schema.names]
             if missing:
                 with reaching(place.uri):
                     dataset.add_columns(missing)
@@ -89,8 +91,7 @@ class Vectors:
 
 def _made(place: Dataset, schema: pa.Schema) -> lance.LanceDataset:
     try:
-        empty = encoded(schema).empty_table()
-        return lance.write_dataset(empty, place.uri, mode="create", storage_options=place.options)
+        return lance.write_dataset(schema.empty_table(), place.uri, mode="create", storage_options=place.options)
     except OSError as error:
         with suppress(NotFound):
             return place.latest()  # another process made it meanwhile

@@ -15,6 +15,7 @@ from core.errors import DiskFull, InvalidRequest, NotFound, StoreUnavailable
 from core.settings import Settings
 from core.stores.commits import Replaced
 from core.stores.datasets import Dataset
+from core.stores.encodings import encoded
 from core.stores.vectors import DocumentTable, Vectors
 from core.tenancy import Scope
 from plugin_sdk.manifest import Feature, Manifest
@@ -81,6 +82,51 @@ def test_a_collection_from_before_ids_had_their_own_encoding_stays_as_it_is(vect
     assert compression == [None, {b"lance-encoding:compression": b"lz4"}]
     assert old.list(vectors=True) == new.list(vectors=True)
     assert [d["label"] for d in old.list().documents] == ["x", "new"]
+
+
+def test_values_of_every_kind_are_read_as_they_were_written_however_they_are_encoded(vectors: Vectors) -> None:
+    texts = ["", "ä", None, "日本語", " ", "a\0b", "😀", "x" * 5_000, "label", '"quoted"']
+    values: list[dict[str, Any]] = [
+        {"text": texts[i % len(texts)], "label": ["cat", "dog", None][i % 3], "length": [0, -(2**63), None][i % 3]}
+        | {"tags": [[], ["a", ""], None, [None]][i % 4], "facts": [None, "{}", '{"a": [1, null]}'][i % 3]}
+        | {"blob_url": [None, f"s3://bucket/{i}.jpg"][i % 2], "size_bytes": [None, i, 2**40][i % 3]}
+        for i in range(3_000)
+    ]
+    written = pa.concat_tables([rows(f"doc_{i:05}", **value) for i, value in enumerate(values)])
+    table = vectors.create(SCOPE, "col_kinds", SCHEMA)
+
+    write(table, written.slice(0, 2_000), written.slice(2_000))
+    table.tend(0)
+
+    stored = lance.dataset(table.uri)
+    assert stored.to_table().sort_by("document_id").cast(SCHEMA).equals(written.cast(SCHEMA))
+    assert stored.take([7, 2_999], columns=["text"])["text"].to_pylist() == [texts[7], texts[9]]
+    assert table.count({"field": "label", "operator": "eq", "value": "dog"}) == 1_000
+
+
+def test_texts_are_stored_as_they_are_on_a_disk_and_smaller_elsewhere(tmp_path: Path) -> None:
+    sizes = {}
+    for remote in (False, True):
+        schema = encoded(SCHEMA, remote=remote)
+        place = tmp_path / f"{remote}.lance"
+        dataset = lance.write_dataset(schema.empty_table(), place)
+        texts = [f"the quick brown fox jumps over {i} lazy dogs and back again" for i in range(5_000)]
+        part = pa.concat_tables([rows("a", text=text) for text in texts]).cast(schema)
+        lance.fragment.write_fragments(part, dataset, mode="append")
+        sizes[remote] = sum(file.stat().st_size for file in place.rglob("data/*"))
+
+    assert sizes[True] < 0.7 * sizes[False]
+
+
+def test_columns_that_a_collection_lacks_are_added_with_their_encodings(vectors: Vectors) -> None:
+    vectors.create(SCOPE, "col_1", SCHEMA)
+    wider = pa.schema([*SCHEMA, pa.field("title", pa.string())])
+
+    table = vectors.create(SCOPE, "col_1", wider)
+    write(table, pa.Table.from_pylist(rows("a").to_pylist(), wider).set_column(len(SCHEMA), "title", pa.array(["t"])))
+
+    assert table.schema.field("title").metadata == {b"lance-encoding:compression": b"none"}
+    assert table.get(["a"])[0]["title"] == "t"
 
 
 def test_a_second_run_replaces_what_the_blobs_gave_before_in_one_version(table: DocumentTable) -> None:
