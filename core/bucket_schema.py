@@ -44,8 +44,11 @@ def properties_of(schema: Schema | None) -> dict[str, dict[str, Any]]:
     return dict((schema or {}).get("properties") or {})
 
 
-def known_property(schema: Schema | None, name: str, field: str) -> Schema | None:
+def known_property(schema: Schema | None, name: str, field: str, instead: str = "") -> Schema | None:
     """How the schema describes the property; None where there is no schema, which lets everything through.
+
+    Args:
+        instead: what else the caller may do with a property that is not in the schema.
 
     Raises:
         InvalidRequest: there is a schema, and it has no such property; the message lists those it has.
@@ -57,7 +60,7 @@ def known_property(schema: Schema | None, name: str, field: str) -> Schema | Non
         known = ", ".join(sorted(properties)) or "none"
         raise InvalidRequest(
             f"{field}: the bucket's schema has no property {name!r}.",
-            f"It has: {known}. Use one of these, or add {name!r} to the schema.",
+            f"It has: {known}. Use one of these, {instead + ', ' * bool(instead)}or add {name!r} to the schema.",
             field,
         )
     described: Schema = properties[name]
@@ -101,6 +104,18 @@ def check_value(value: Any, described: Schema, field: str) -> None:
     if kind == "object":
         for name, inner in properties_of(described).items():
             check_value(value.get(name), inner, f"{field}.{name}")
+
+
+def check_metadata(schema: Schema | None, metadata: Mapping[str, Any] | None, field: str) -> None:
+    """Let pass what the schema does not describe, and what is as it describes.
+
+    Raises:
+        InvalidRequest: a value is of another type, or not of the enum.
+    """
+    properties = properties_of(schema)
+    for name, value in (metadata or {}).items():
+        if name in properties:
+            check_value(value, properties[name], f"{field}.{name}")
 
 
 def missing_properties(schema: Schema | None, present: set[str]) -> list[str]:

@@ -13,7 +13,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 
 from core.blob_input import Files, check_url
-from core.bucket_schema import BLOB_TYPES, FILE_TYPES, properties_of
+from core.bucket_schema import BLOB_TYPES, FILE_TYPES, known_property, properties_of
 from core.buckets import Bucket, count, take_room
 from core.errors import AlreadyExists, InvalidRequest, NotFound, StaleRecord
 from core.ids import ordered_id
@@ -362,14 +362,10 @@ def _property_type(bucket: Bucket, properties: Mapping[str, Any], name: str, rol
                 where,
             )
         return "text" if role == "text" else ""
-    if name not in properties:
-        known = ", ".join(sorted(properties)) or "none"
-        raise InvalidRequest(
-            f"{where}: the bucket's schema has no property {name!r}.",
-            f"It has: {known}. Use one of these, or add {name!r} to the schema.",
-            where,
-        )
-    kind = str(properties[name]["type"])
+    if name not in properties and role == "metadata":
+        return ""
+    described = known_property(bucket.bucket_schema, name, where, "map it in metadata_columns") or {}
+    kind = str(described["type"])
     takes = {"text": {"text", "string"}, "blob": BLOB_TYPES, "metadata": {kind} - FILE_TYPES}[role]
     if kind not in takes:
         fitting = "blob_columns" if kind in FILE_TYPES else "metadata_columns" if role == "text" else "text_columns"

@@ -12,7 +12,14 @@ import orjson
 
 from core.blob_input import Files, blob_of, named_blob
 from core.blobs import Blob as Blob
-from core.bucket_schema import BLOB_TYPES, check_value, known_property, missing_properties, properties_of
+from core.bucket_schema import (
+    BLOB_TYPES,
+    check_metadata,
+    check_value,
+    known_property,
+    missing_properties,
+    properties_of,
+)
 from core.buckets import Bucket, count, counts_of, take_room
 from core.errors import AlreadyExists, InvalidRequest, NotFound
 from core.ids import ordered_id
@@ -185,11 +192,11 @@ def change_object(stores: Stores, scope: Scope, bucket: Bucket, object_id: str, 
         NotFound: there is no such object.
     """
     unique = set((bucket.unique_key or {}).get("fields", []))
+    _check_properties(bucket, asked)
     properties = _properties(asked)
     for name in properties:
         if name in unique:
             raise InvalidRequest(f"{name} is part of the bucket's unique key.", "Create a new object instead.", name)
-    _check_properties(bucket, properties)
     refuse_row(stores, scope, bucket.bucket_id, object_id, "changed")
 
     def change(body: Body) -> Body:
@@ -250,8 +257,8 @@ def insert_once(
 
 def checked_properties(bucket: Bucket, asked: Mapping[str, Any], blobs: Iterable[Blob]) -> dict[str, Any]:
     """The object's properties, with the schema's defaults, once all that is required is there."""
+    _check_properties(bucket, asked)
     properties = {k: v for k, v in _properties(asked).items() if v is not None}
-    _check_properties(bucket, properties)
     for name, described in properties_of(bucket.bucket_schema).items():
         if described.get("default") is not None and described["type"] not in BLOB_TYPES:
             properties.setdefault(name, described["default"])
@@ -306,16 +313,22 @@ def _blob(stores: Stores, scope: Scope, bucket: Bucket, files: Files, asked: Map
 
 
 def _properties(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """What the request says beyond an object's own fields; `metadata` is the other way to say it."""
+    """All that the request says beyond an object's own fields."""
+    return dict(asked.get("metadata") or {}) | _named_properties(asked)
+
+
+def _named_properties(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What it says beside them: properties of the bucket's schema, while `metadata` may hold others too."""
     own = {"key_prefix", "blobs", "blob", "skip_duplicates", "metadata"}
-    return dict(asked.get("metadata") or {}) | {k: v for k, v in asked.items() if k not in own}
+    return {k: v for k, v in asked.items() if k not in own}
 
 
-def _check_properties(bucket: Bucket, properties: Mapping[str, Any]) -> None:
-    for name, value in properties.items():
-        described = known_property(bucket.bucket_schema, name, name)
+def _check_properties(bucket: Bucket, asked: Mapping[str, Any]) -> None:
+    for name, value in _named_properties(asked).items():
+        described = known_property(bucket.bucket_schema, name, name, "send it in metadata")
         if described is not None:
             check_value(value, described, name)
+    check_metadata(bucket.bucket_schema, asked.get("metadata"), "metadata")
 
 
 def _check_metadata_size(metadata: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from core.blob_input import named_blob
 from core.blobs import Blob
-from core.bucket_schema import BLOB_TYPES, known_property, properties_of
+from core.bucket_schema import BLOB_TYPES, check_metadata, known_property, properties_of
 from core.buckets import Bucket
 from core.errors import Expired, InvalidRequest, NotFound, StaleRecord, UploadMissing
 from core.ids import new_id, now, ordered_id
@@ -362,8 +362,7 @@ def _new(scope: Scope, bucket: Bucket, asked: Mapping[str, Any], index: int | No
     )
     if upload.create_object_on_confirm:
         _property(bucket, upload, upload.content_type)
-        for name in upload.object_metadata or {}:
-            known_property(bucket.bucket_schema, name, f"{where}object_metadata.{name}")
+        check_metadata(bucket.bucket_schema, upload.object_metadata, f"{where}object_metadata")
     return upload
 
 

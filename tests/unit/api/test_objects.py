@@ -85,7 +85,7 @@ def test_short_blob_goes_to_the_only_blob_property(api: Api) -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (text("x", colour="red"), "no property 'colour'. It has: lang, picture, tags, text, title, year"),
+        (text("x", colour="red"), "title, year. Use one of these, send it in metadata, or add 'colour'"),
         ({"blobs": [{"property": "body", "type": "text", "data": "x"}]}, "no property 'body'"),
         ({"blobs": [{"property": "text", "type": "image", "data": "x"}]}, "says that 'text' is 'text'"),
         ({"blobs": {"property": "text", "type": "text", "data": "x"}}, "blobs: Input should be a valid list"),
@@ -95,7 +95,7 @@ def test_short_blob_goes_to_the_only_blob_property(api: Api) -> None:
         (text("x", year=True), "year is True, not of type integer"),
         (text("x", lang="fr"), "lang is 'fr'"),
         (text("x", tags=["a", 1]), "tags[1] is 1"),
-        (text("x", metadata={"colour": "red"}), "no property 'colour'"),
+        (text("x", metadata={"year": "1999"}), "metadata.year is '1999', not of type integer"),
         ({"blobs": [{"property": "picture", "type": "image", "data": "no url"}]}, "is no URL"),
         (
             {"blobs": [{"property": "picture", "type": "image", "url": "file:///etc/passwd"}]},
@@ -124,6 +124,21 @@ def test_wrong_object_is_refused_by_the_field(docs: Api, moto_stores: Stores, as
 
     assert said in docs.fails(422, "POST", OBJECTS, asked)
     assert docs.ok("GET", "/v1/buckets/docs")["object_count"] == 0
+
+
+def test_metadata_holds_what_the_schema_does_not_name_too(docs: Api) -> None:
+    asked = {"colour": "red", "year": 1999, "sizes": [1, {"b": None}]}
+
+    made = docs.ok("POST", OBJECTS, text("x", metadata=asked))
+
+    path = f"{OBJECTS}/{made['object_id']}"
+    assert (made["metadata"], made["colour"], made["year"]) == (asked | {"lang": "en"}, "red", 1999)
+    changed = docs.ok("PATCH", path, {"metadata": {"colour": None, "shape": "round"}, "title": "T"})
+    others = {"year": 1999, "sizes": [1, {"b": None}], "lang": "en"}
+    assert changed["metadata"] == others | {"shape": "round", "title": "T"}
+    assert "metadata.tags[0] is 1" in docs.fails(422, "PATCH", path, {"metadata": {"tags": [1]}})
+    found = {"filters": {"AND": [{"field": "metadata.shape", "operator": "eq", "value": "round"}]}}
+    assert [o["object_id"] for o in docs.ok("POST", f"{OBJECTS}/list", found)["results"]] == [made["object_id"]]
 
 
 def test_bucket_without_a_schema_takes_any_property(api: Api) -> None:

@@ -238,7 +238,7 @@ def test_object_may_name_an_upload_as_its_blob(docs: Api) -> None:
         (asked("n" * 256), "filename"),
         (asked(blob_property="body"), "no property 'body'"),
         (asked(blob_property="text", blob_type="image"), "says that 'text' is 'text'"),
-        (asked(object_metadata={"colour": 1}), "no property 'colour'"),
+        (asked(object_metadata={"title": 1}), "object_metadata.title is 1, not of type string"),
         (asked(presigned_url_expiration=59), "presigned_url_expiration"),
         (asked(file_hash="x"), "file_hash"),
         (asked(file_size_bytes="5"), "file_size_bytes: Input should be a valid integer"),

@@ -225,6 +225,17 @@ def test_values_become_what_the_properties_are(world: World) -> None:
     assert [c.type for c in made.columns] == ["text", "image", "integer", "number", "date", "string", "array"]
 
 
+def test_metadata_columns_need_not_be_in_the_schema(world: World) -> None:
+    table = pa.table({"body": ["a", "b"], "pages": [12, None], "marks": [["x"], None]})
+
+    made = world.ask(
+        world.file("rows.parquet", table), text_columns={"text": "body"}, metadata_columns=["pages", "marks"]
+    )
+
+    assert [o["metadata"] for o in world.listed()] == [{"pages": 12, "marks": ["x"]}, {}]
+    assert [c.property for c in made.columns] == ["text", "pages", "marks"]
+
+
 @pytest.mark.parametrize(
     ("name", "data", "asked", "problem"),
     [
