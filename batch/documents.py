@@ -17,6 +17,7 @@ from batch.done import made_by
 from batch.inputs import Inputs
 from batch.partitions import Extraction, Failure
 from batch.passthrough import with_passed
+from batch.repeated import repeated
 from core.document_schema import EXTRA, MADE_BY, SYSTEM, is_json
 from plugin_sdk.errors import HostFailed
 from plugin_sdk.pipeline import RowCondition
@@ -55,10 +56,12 @@ def to_documents(
     problems: Problems = {row: (path, "is required by field_passthrough, and null") for row, path in lacking.items()}
     excused = _excused(inputs.table, sources, conditions)
     vectors = {f.feature_name for f in extraction.manifest.features} if extraction.manifest else set()
-    arrays = {}
+    arrays, constants = {}, _constants(extraction, now)
     for field in schema:
-        if field.name in SYSTEM.names:
-            arrays[field.name] = _system(extraction, field, inputs.table, sources, result, now)
+        if field.name in constants:
+            arrays[field.name] = repeated(constants[field.name], result.num_rows, field.type)
+        elif field.name in SYSTEM.names:
+            arrays[field.name] = _system(field, inputs.table, sources, result)
         elif field.name in vectors:
             arrays[field.name] = _vector(extraction, field, result, excused, problems)
         elif field.name != EXTRA:
@@ -126,10 +129,9 @@ def _excused(
     return np.asarray(pc.is_in(mimes, value_set=pa.array(passed_by, mimes.type)).to_numpy(zero_copy_only=False))
 
 
-def _system(
-    extraction: Extraction, field: pa.Field, rows: pa.Table, sources: Sources, result: pa.Table, now: datetime
-) -> Any:
-    constants = {
+def _constants(extraction: Extraction, now: datetime) -> dict[str, Any]:
+    """What all documents of a partition have in common."""
+    return {
         "collection_id": extraction.collection_id,
         "bucket_id": extraction.bucket_id,
         "batch_id": extraction.batch_id,
@@ -137,12 +139,13 @@ def _system(
         "created_at": now,
         "updated_at": now,
     }
-    if field.name in constants:
-        return pa.repeat(pa.scalar(constants[field.name], field.type), result.num_rows)
+
+
+def _system(field: pa.Field, rows: pa.Table, sources: Sources, result: pa.Table) -> Any:
     if field.name == "document_id":
         return _plain(result[field.name], field.type)
     if field.name not in rows.column_names:
-        return pa.nulls(result.num_rows, field.type)
+        return repeated(None, result.num_rows, field.type)
     return _plain(sources.of(rows[field.name]), field.type)
 
 
@@ -204,7 +207,7 @@ def _scattered(numbers: Any, places: Any, rows: int, kind: pa.DataType) -> pa.Ar
 def _stored(field: pa.Field, result: pa.Table, problems: Problems) -> Any:
     """A column of the output schema or of the source, in the collection's type."""
     if field.name not in result.column_names:
-        return pa.nulls(result.num_rows, field.type)
+        return repeated(None, result.num_rows, field.type)
     column, as_json = _one(result[field.name]), is_json(result.schema.field(field.name))
     if is_json(field):
         return _converted(column.to_pylist(), field, _checked_json if as_json else _json_text, problems)
@@ -254,7 +257,7 @@ def _extra(extraction: Extraction, inputs: Inputs, result: pa.Table, schema: pa.
     left_out = {*schema.names, *NOT_STORED, *inputs.added, *vectors}
     names = [n for n in result.column_names if n not in left_out and not n.startswith("_")]
     if not names:
-        return pa.nulls(result.num_rows, pa.string())
+        return repeated(None, result.num_rows)
     columns = {n: _unfolded(result, n) for n in names}
     texts = []
     for row in range(result.num_rows):

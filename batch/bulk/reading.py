@@ -1,7 +1,7 @@
 """Reading: a part of an import as rows of a batch, column by column: no row is ever a Python object."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 
 from batch.bulk import names
 from batch.bulk.cursors import Cursors
-from batch.bulk.parts import BulkPart, Column
+from batch.bulk.parts import BulkPart, Column, Piece
 from batch.bulk.values import as_property
 from batch.partitions import Extraction
+from batch.repeated import repeated
 from batch.rows import ROW_COLUMNS, TEXTS
 from core.document_schema import JSON, RESERVED, SOURCE_VERSION, is_plain
 from core.hashing import hashes, paired
@@ -79,7 +80,7 @@ def _versions(part: BulkPart, table: pa.Table, properties: dict[str, Any]) -> An
             content = paired(content, hashes(_texts_of(properties[name])))
         versions = pa.array([f"{number:016x}" for number in content.tolist()], pa.string())
     else:
-        etags = pa.concat_arrays([_same(piece.etag.strip('"'), piece.rows) for piece in part.pieces])
+        etags = _each_piece_s(part, lambda piece: piece.etag.strip('"'))
         versions = etags if part.kept is None else etags.take(pa.array(_places(part)))
     blobs = part.source.blobs
     if len(blobs) == 1:
@@ -88,6 +89,14 @@ def _versions(part: BulkPart, table: pa.Table, properties: dict[str, Any]) -> An
     count = functools.reduce(pc.add, there)
     several = pc.binary_join_element_wise(versions, pc.cast(count, pa.string()), ".")
     return pc.if_else(pc.greater(count, 1), several, versions)
+
+
+def _each_piece_s(part: BulkPart, value: Callable[[Piece], str]) -> pa.Array:
+    """By row, what its piece has; all pieces of one file have the same."""
+    found = {value(piece) for piece in part.pieces}
+    if len(found) == 1:
+        return repeated(found.pop(), sum(piece.rows for piece in part.pieces))
+    return pa.concat_arrays([repeated(value(piece), piece.rows) for piece in part.pieces])
 
 
 def _texts_of(values: Any) -> Any:
@@ -123,13 +132,13 @@ def _block(
         "document_id": documents,
         "object_id": objects,
         "blob_id": names.blob_ids(objects, position),
-        "blob_property": _same(blob.property, count),
-        "blob_type": _same(blob.type, count),
-        "blob_url": pa.nulls(count, pa.string()) if is_text else value,
-        "collection_id": _same(extraction.collection_id, count),
-        "feature_extractor_id": _same(extraction.extractor_id, count),
-        "mime_type": _same("text/plain", count) if is_text else _same(_mime_type(blob), count),
-        "size_bytes": pc.cast(pc.binary_length(value), pa.int64()) if is_text else pa.nulls(count, pa.int64()),
+        "blob_property": repeated(blob.property, count),
+        "blob_type": repeated(blob.type, count),
+        "blob_url": repeated(None, count) if is_text else value,
+        "collection_id": repeated(extraction.collection_id, count),
+        "feature_extractor_id": repeated(extraction.extractor_id, count),
+        "mime_type": repeated("text/plain", count) if is_text else repeated(_mime_type(blob), count),
+        "size_bytes": pc.cast(pc.binary_length(value), pa.int64()) if is_text else repeated(None, count, pa.int64()),
         TEXTS: _text_files(source.blobs, properties, count),
         SOURCE_VERSION: versions,
     }
@@ -159,7 +168,7 @@ def _text_files(blobs: Sequence[Column], properties: dict[str, Any], count: int)
     """By row, which properties are texts that lie in files of their own, as the plan writes it for objects."""
     wanted = [c for c in blobs if c.role == "blob" and c.type in ("text", "string")]
     if not wanted:
-        return pa.nulls(count, pa.string())
+        return repeated(None, count)
     columns = {c.property: properties[c.property].to_pylist() for c in wanted}
     rows = [{n: v[i] for n, v in columns.items() if v[i] is not None} for i in range(count)]
     return pa.array([orjson.dumps(row).decode() if row else None for row in rows], pa.string())
@@ -167,7 +176,3 @@ def _text_files(blobs: Sequence[Column], properties: dict[str, Any], count: int)
 
 def _mime_type(blob: Column) -> str | None:
     return "text/plain" if blob.type in ("text", "string") else None
-
-
-def _same(value: str | None, count: int) -> Any:
-    return pa.repeat(pa.scalar(value, pa.string()), count)
