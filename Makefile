@@ -61,6 +61,7 @@ bench: setup  ## Measure, and print a table
 
 bench-batch: setup  ## Measure the batch engine against a bare loop, and Daft, Ray Data and Dask after `make bench-tools`
 	@$(PY) -m benchmarks.batch $(BENCH)
+	@$(PY) -m benchmarks.batch.beside
 
 # The peers pin libraries of their own, so they have an environment of their own.
 bench-tools: benchmarks/peers-constraints.txt  ## Build .venv-peers with what the batch engine is measured against

@@ -117,7 +117,7 @@ class Ours:
     """One workload on the platform; each round makes a collection of its own."""
 
     def __init__(self, platform: Platform, workload: Workload, bucket: str, import_s: float) -> None:
-        self._platform, self._workload, self._bucket, self._import_s = platform, workload, bucket, import_s
+        self._platform, self._workload, self.bucket, self._import_s = platform, workload, bucket, import_s
         self._rounds, self._last = 0, {}  # type: ignore[var-annotated]
 
     def run(self) -> float:
@@ -128,12 +128,12 @@ class Ours:
             "collections",
             {
                 "collection_name": f"{workload.name}-{self._rounds}",
-                "source": {"type": "bucket", "bucket_ids": [self._bucket]},
+                "source": {"type": "bucket", "bucket_ids": [self.bucket]},
                 "feature_extractor": {"feature_extractor_name": workload.plugin, "version": "1.0.0"},
             },
         )["collection_id"]
         began = time.perf_counter()
-        batch = api.post(f"buckets/{self._bucket}/batches/trigger", {"collection_ids": [collection]})
+        batch = api.post(f"buckets/{self.bucket}/batches/trigger", {"collection_ids": [collection]})
         first = None
         while (task := api.get(f"tasks/{batch['task_id']}"))["status"] in RUNNING:
             if first is None and (task.get("additional_data") or {}).get("documents_written"):
