@@ -3,8 +3,9 @@
 import logging
 import time
 from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass, replace
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 
 from batch.bulk.importing import finish_import
 from batch.done import Done, made_by, written_since
@@ -20,7 +21,7 @@ from batch.sizing import Sizing
 from batch.tending import Tender
 from batch.worker import Canceled
 from core.batches import Batch, get_batch, object_ids, set_status
-from core.buckets import find_bucket
+from core.buckets import Bucket, find_bucket
 from core.collections import Collection, collections_of_bucket
 from core.document_schema import document_schema
 from core.errors import IllegalTransition, NotFound, StoreUnavailable
@@ -43,6 +44,9 @@ log = logging.getLogger(__name__)
 
 STATUS_EVERY_S = 1.0
 SERVICE = "batch"
+BESIDE = 8
+"""Requests to the stores that go on at once, beside what the batches themselves are about."""
+
 URGENT = 50
 """Highest priority of a batch; the lowest is its negative."""
 
@@ -72,6 +76,14 @@ def priority_of(batch: Batch) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """What goes on while a batch opens: its bucket is read, and its report begun."""
+
+    bucket: Future[Bucket]
+    began: Future[None]
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """Does jobs, each in the thread that calls; `stopping` says that the service ends."""
 
@@ -80,6 +92,9 @@ class Work:
     engine: Engine
     tender: Tender
     stopping: Callable[[], bool]
+    beside: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(BESIDE, thread_name_prefix="beside-batch")
+    )
 
     def do(self, message: Message) -> None:
         """What the message asks for.
@@ -134,17 +149,17 @@ class Work:
 
         One that has ended may lack its last words: the service that ended it was killed before it wrote them.
         """
-        try:
-            batch = get_batch(self.stores, scope, bucket_id, batch_id)
-            if batch.status.ended:
-                close(self.stores, scope, batch)
-            if batch.status not in (TaskStatus.PENDING, TaskStatus.PROCESSING):
-                return None
-            return set_status(self.stores, scope, bucket_id, batch_id, TaskStatus.PROCESSING)
-        except (NotFound, IllegalTransition):
-            return None
+        with suppress(NotFound):
+            try:
+                return set_status(self.stores, scope, bucket_id, batch_id, TaskStatus.PROCESSING)
+            except IllegalTransition:
+                batch = get_batch(self.stores, scope, bucket_id, batch_id)
+                if batch.status.ended:
+                    close(self.stores, scope, batch)
+        return None
 
     def _processed(self, scope: Scope, batch: Batch, retry: bool) -> TaskStatus:
+        bucket = self.beside.submit(find_bucket, self.stores, scope, batch.bucket_id)
         collections = self._collections(scope, batch)
         ids = [c.collection_id for c in collections]
         before = Earlier()
@@ -153,22 +168,27 @@ class Work:
             before = counted(self.stores, self.vectors, scope, batch, ids, before)
         objects = len(before.retries) if retry else batch.object_count
         report = Report(self.stores, scope, batch, ids, objects * len(collections), before)
-        report.begin()
+        began = self.beside.submit(report.begin)
         check = self._check(scope, batch)
         if not collections:
             report.note("The batch's collections were deleted or disabled after it was submitted.", "validation")
         try:
             for collection in collections:
                 try:
-                    self._extract(scope, batch, collection, report, check, objects if retry else None)
+                    opening = Opening(bucket, began)
+                    self._extract(scope, batch, collection, report, check, opening, objects if retry else None)
                 except (Interrupted, EngineLost, StoreUnavailable, Canceled, IllegalTransition):
                     raise
                 except PlatformError as error:
                     report.note(f"Collection {collection.collection_name}: {error}", _category(error))
+            began.result()
             return report.finish()
         except (Canceled, IllegalTransition):
+            began.result()
             report.canceled()
             return TaskStatus.CANCELED
+        finally:
+            wait([began])  # it forgets what an earlier run reported, which the next run's must not meet
 
     def _collections(self, scope: Scope, batch: Batch) -> list[Collection]:
         """Those that were chosen when the batch was submitted, as far as they are still there."""
@@ -185,22 +205,24 @@ class Work:
         collection: Collection,
         report: Report,
         check: Callable[[], None],
+        opening: "Opening",
         retried: int | None,
     ) -> None:
         objects = batch.object_count if retried is None else retried
         extraction = self._extraction(scope, batch, collection, objects)
-        bucket = find_bucket(self.stores, scope, batch.bucket_id)
-        schema = document_schema(extraction.manifest, bucket.bucket_schema)
-        table = patient(self.vectors.create)(scope, collection.collection_id, schema)
-        sink = Sink(self.stores.records, scope, collection.collection_id, table)
         like = (scope, batch.bucket_id, made_by(extraction))
         slots, rows = self.engine.cluster.capacity().slots, self.stores.settings.partition_rows
         sizing = Sizing(objects, slots, rows, self.engine.paces.of(like))
+        runner = Runner(self.engine, check, sizing, priority=priority_of(batch))
+        runner.warm(extraction)
+        schema = document_schema(extraction.manifest, opening.bucket.result().bucket_schema)
+        table = patient(self.vectors.create)(scope, collection.collection_id, schema)
+        sink = Sink(self.stores.records, scope, collection.collection_id, table)
         ids = (object_ids if retried is None else retried_ids)(self.stores, scope, batch.batch_id)
         leaves = self._leaves(table, batch, report, retried is not None)
         done = patient(Done.of)(table, extraction, batch_id=leaves.batch_id, since=leaves.since)
         extraction = replace(extraction, leaves=leaves if done.has_objects else None)
-        runner = Runner(self.engine, check, sizing, priority=priority_of(batch))
+        opening.began.result()  # from here on there may be something to report
         try:
             with closing(plan(self.stores, extraction, ids, table.schema, lambda: sizing.rows, done)) as partitions:
                 runner.run(extraction, partitions, sink, report)
@@ -238,7 +260,7 @@ class Work:
 
     def _check(self, scope: Scope, batch: Batch) -> Callable[[], None]:
         """Raises when the service stops, or, asked every second, when the batch was canceled or deleted."""
-        asked = float("-inf")
+        asked = time.monotonic()  # it was claimed just now
 
         def check() -> None:
             nonlocal asked

@@ -136,11 +136,14 @@ class Report:
         """Count a finished partition; what is written of it goes with others."""
         with self._guard:
             self._flying.pop(outcome.index, None)
+        is_first = outcome.written > 0 and not self.counts.written
         self.counts.add(outcome)
         self._take_back(collection_id, outcome)
         self._keep_failures(collection_id, outcome)
         self.log(collection_id, outcome.log)
         self._collection_id = collection_id
+        if is_first:  # whoever waits for the first document is told at once
+            self._published = float("-inf")
         self.tick()
 
     def hear(self, message: Message) -> None:

@@ -97,6 +97,22 @@ class Runner:
         self._full: dict[str, float] = {}
         self._full_since: dict[int, float] = {}
         self._packed = b""
+        self._warming: list[Future] = []
+
+    def warm(self, extraction: Extraction) -> None:
+        """Hosts start on every worker, while the collection is opened and the input listed."""
+        self._warming = [
+            self._client.submit(
+                warm,
+                extraction,
+                key=f"warm-{extraction.run_id}-{n}",
+                workers=[address] if address else None,
+                allow_other_workers=bool(address),
+                pure=False,
+                priority=FIRST,
+            )
+            for n, address in enumerate(self._cluster.capacity().workers or [None])
+        ]
 
     def run(self, extraction: Extraction, partitions: Iterator[Partition], sink: Sink, report: Report) -> None:
         """Every partition to its end; finished ones are committed even when the rest is stopped.
@@ -106,16 +122,17 @@ class Runner:
             EngineLost, StoreUnavailable: to be done again later.
         """
         self._packed = pickle.dumps(extraction)
-        warming = self._warm(extraction)
+        if not self._warming:
+            self.warm(extraction)
         try:
             first = next(partitions, None)  # planned while hosts start
-            facts = self._facts(warming, lambda: self._say_waiting(extraction, report))
+            facts = self._facts(lambda: self._say_waiting(extraction, report))
             self._sizing.together = facts.together
             report.dashboard(str(self._client.dashboard_link or ""))
             with self._share(extraction) as share, self._listeners.of(extraction.run_id, report.hear):
                 self._drive(extraction, facts, first, partitions, share, sink, report)
         except BaseException as error:
-            self._stop(extraction, [*self._pending, *warming])
+            self._stop(extraction, [*self._pending, *self._warming])
             if isinstance(error, Exception) and self._client.status != "running":
                 raise EngineLost("The connection to the scheduler is lost.", "The batch is done again.") from error
             raise
@@ -163,24 +180,9 @@ class Runner:
                 report.add(extraction.collection_id, outcome)
                 log.debug("partition done", extra={"partition": partition.index})
 
-    def _warm(self, extraction: Extraction) -> list[Future]:
-        """Hosts start on every worker while the input is being listed."""
-        return [
-            self._client.submit(
-                warm,
-                extraction,
-                key=f"warm-{extraction.run_id}-{n}",
-                workers=[address] if address else None,
-                allow_other_workers=bool(address),
-                pure=False,
-                priority=FIRST,
-            )
-            for n, address in enumerate(self._cluster.capacity().workers or [None])
-        ]
-
-    def _facts(self, warming: list[Future], waits: Callable[[], None]) -> StepFacts:
+    def _facts(self, waits: Callable[[], None]) -> StepFacts:
         """The steps, from whichever worker opens the pipeline first; `waits` is told when there is no worker yet."""
-        deadline, told = time.monotonic() + WARM_PATIENCE_S, False
+        deadline, told, warming = time.monotonic() + WARM_PATIENCE_S, False, self._warming
         for future in warming:
             future.add_done_callback(self._inbox.put)
         while True:

@@ -217,15 +217,26 @@ def submit_batch(
     batch = get_batch(stores, scope, bucket_id, batch_id)
     if batch.status in WAITING_OR_RUNNING:
         raise _running(batch)
-    if batch.object_count == 0:
-        raise InvalidRequest(f"The batch {batch_id} has no objects.", "Add objects to it, then submit.", "object_ids")
+    _check_filled(batch)
+    is_new = batch.status is TaskStatus.DRAFT
 
     def forget() -> None:
-        for kind in ("failed", "batch_log", "retry"):
+        for kind in () if is_new else ("failed", "batch_log", "retry"):
             _forget(stores, scope, kind, batch_id)
 
-    full = batch.status is TaskStatus.DRAFT if full is None else full
-    return _submit(stores, scope, batch, forget, full=full)
+    return _submit(stores, scope, batch, forget, full=is_new if full is None else full)
+
+
+def submit_new(
+    stores: Stores, scope: Scope, batch: Batch, collections: Sequence[Collection], *, full: bool
+) -> tuple[Batch, Task]:
+    """Queue a batch that was made just now for these collections, as `submit_batch` does.
+
+    Raises:
+        InvalidRequest: it has no objects.
+    """
+    _check_filled(batch)
+    return _submit(stores, scope, batch, lambda: None, full=full, collections=collections)
 
 
 def resubmit(
@@ -350,9 +361,11 @@ def _submit(
     *,
     retrying: bool = False,
     full: bool = False,
+    collections: Sequence[Collection] | None = None,
 ) -> tuple[Batch, Task]:
     bucket_id, batch_id = batch.bucket_id, batch.batch_id
-    collections = fed_by(stores, scope, bucket_id, batch.collection_ids)
+    if collections is None:
+        collections = fed_by(stores, scope, bucket_id, batch.collection_ids)
     task = create_task(stores, scope, TASK_TYPE, [{"bucket_id": bucket_id, "batch_id": batch_id}])
     try:
         batch = _pend(stores, scope, batch, task, collections, retrying, full)
@@ -410,6 +423,12 @@ def _queue(stores: Stores, scope: Scope, batch: Batch) -> None:
     stores.records.put_many([pointer])  # first: a lost job is then found
     job = {"job": "batch"} | ({"retry": True} if batch.retrying else {})
     stores.queues.send(stores.settings.jobs_queue, job | pointer.body)
+
+
+def _check_filled(batch: Batch) -> None:
+    if batch.object_count == 0:
+        problem = f"The batch {batch.batch_id} has no objects."
+        raise InvalidRequest(problem, "Add objects to it, then submit.", "object_ids")
 
 
 def _running(batch: Batch) -> IllegalTransition:

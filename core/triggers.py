@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from core.batches import Batch, create_batch, fed_by, submit_batch
+from core.batches import Batch, create_batch, fed_by, submit_new
 from core.buckets import Bucket, find_bucket
 from core.collections import Collection
 from core.conditions import Filter, parse
@@ -33,7 +33,7 @@ def trigger_bucket(
     Raises:
         InvalidRequest: the bucket is empty, or no collection takes its objects.
     """
-    fed_by(stores, scope, bucket.bucket_id, collection_ids)
+    collections = fed_by(stores, scope, bucket.bucket_id, collection_ids)
     wanted = parse(filters, "filters")
     found: Sequence[str]
     if wanted is not None:
@@ -56,7 +56,7 @@ def trigger_bucket(
     batch = create_batch(
         stores, scope, bucket, found, collection_ids=collection_ids, checked=ids is None, filters=filters or None
     )
-    return submit_batch(stores, scope, bucket.bucket_id, batch.batch_id, full=full)
+    return submit_new(stores, scope, batch, collections, full=full)
 
 
 def trigger_collection(

@@ -21,7 +21,7 @@ from infra.local.home import Home
 from infra.local.state import PlatformState
 
 RUNNING = {"PENDING", "IN_PROGRESS", "PROCESSING"}
-POLL_S = 0.1
+POLL_S = 0.05
 SAMPLE_S = 0.5
 FILES = "bench-files"
 SHOWN = ("first_document_s", "performance")
