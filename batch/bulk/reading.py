@@ -29,8 +29,7 @@ def read_part(extraction: Extraction, part: BulkPart, schema: pa.Schema, cursors
         SourceChanged: a file is another than was imported.
         StoreUnavailable: S3 does not answer.
     """
-    tables = [cursors.read(piece, part.source.read) for piece in part.pieces]
-    table = pa.concat_tables(tables)
+    table = cursors.read_all(part.pieces, part.source.read)
     if part.kept is not None:
         table = table.take(pa.array(_places(part)))
     objects = object_ids(extraction, part, table)

@@ -20,7 +20,7 @@ from core.document_schema import document_schema, is_json
 from core.errors import SourceChanged
 from core.row_ids import base_of, own_id, own_id_seed, parse_row_id, row_id
 from core.stores import Stores
-from core.stores.blobs import BlobRef
+from core.stores.blobs import BlobRef, Blobs
 from core.stores.commits import Replaced
 from core.tenancy import Scope
 
@@ -113,6 +113,43 @@ def test_a_part_behind_the_place_of_a_cursor_is_read_anew(moto_stores: Stores) -
 
     assert cursors.read(rest, ["year"])["year"].to_pylist() == list(range(50, 100))
     assert cursors.read(first, ["year"])["year"].to_pylist() == list(range(50))
+
+
+def test_small_row_groups_that_follow_each_other_are_fetched_together(
+    moto_stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = put(moto_stores, bodies(1_000), group_rows=10)
+    other = put(moto_stores, bodies(20), "other.parquet", group_rows=10)
+    cursors = Cursors(moto_stores.blobs)
+    cursors.read(pieces[0], ["year"])
+    cursors.read(other[0], ["year"])
+    asked: list[int] = []
+    read_range = Blobs.read_range
+
+    def counted(blobs: Blobs, ref: BlobRef, start: int, length: int, etag: str) -> bytes:
+        asked.append(length)
+        return read_range(blobs, ref, start, length, etag)
+
+    monkeypatch.setattr(Blobs, "read_range", counted)
+    first, last = cut(pieces[3], 4)[1], cut(pieces[90], 6)[0]
+    assert first is not None
+
+    table = cursors.read_all([first, *pieces[4:90], last, *other], ["year", "body"])
+
+    years = [*range(34, 906), *range(20)]
+    assert table["year"].to_pylist() == years
+    assert table["body"].to_pylist() == [f"text {year}" for year in years]
+    assert len(asked) < 10
+
+
+def test_of_row_groups_that_are_read_together_a_changed_file_is_named(moto_stores: Stores) -> None:
+    pieces = put(moto_stores, bodies(100), group_rows=10)
+    cursors = Cursors(moto_stores.blobs)
+    cursors.read(pieces[0], ["year"])
+    put(moto_stores, bodies(101), group_rows=10)
+
+    with pytest.raises(SourceChanged, match=r"rows\.parquet is gone, or has been written again"):
+        cursors.read_all(pieces, ["year"])
 
 
 @pytest.mark.parametrize("kept", [[0], [4, 12], [9, 10, 14]])
