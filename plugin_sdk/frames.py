@@ -1,6 +1,7 @@
 """A table as a processor sees it."""
 
 import json
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,14 @@ Texts = TEXT.construct_array_type()
 def to_frame(table: pa.Table) -> pd.DataFrame:
     """`table` as a processor sees it: Arrow-backed text, vectors as float arrays, lists and JSON as Python values."""
     arrays = [_array(table, at) for at in range(table.num_columns)]
-    names = pd.Index(table.column_names, dtype=object)  # an index of Arrow texts is slow at every look-up
+    names = _named(tuple(table.column_names)).view()  # what a processor does to it, another batch must not see
     return pd.DataFrame._from_arrays(arrays, columns=names, index=pd.RangeIndex(table.num_rows), verify_integrity=False)
+
+
+@lru_cache(64)
+def _named(columns: tuple[str, ...]) -> pd.Index:
+    """These names; not as Arrow texts, in which every look-up is slow."""
+    return pd.Index(columns, dtype=object)
 
 
 def _array(table: pa.Table, at: int) -> Any:

@@ -45,6 +45,12 @@ PASSING_BYTES = 32 << 20
 """More than the files take that pass tables of usual sizes."""
 
 NO_USAGE = Usage()
+USED = (
+    *("models", "secrets", "programs", "refused questions"),
+    *("connections", "refused connections", "bytes sent", "bytes received"),
+)
+"""What a call may use, in the words of its log."""
+
 END_S = 2.0
 """A host that has closed its connection is over within this; its process ends last of all that it has."""
 
@@ -275,19 +281,11 @@ class PluginHost:
         with self._conversation():
             return parsed(lambda: [_answer(self._masks, *one) for one in _exactly(told, len(requests))])
 
-    def _used(self) -> dict[str, int]:
-        """What it has been given and has sent so far."""
-        usage, handed = self.network_usage or NO_USAGE, self.handed
-        return {
-            "models": handed.models,
-            "secrets": handed.secrets,
-            "programs": handed.programs,
-            "refused questions": handed.refused_questions,
-            "connections": usage.connections,
-            "refused connections": usage.refused,
-            "bytes sent": usage.sent_bytes,
-            "bytes received": usage.received_bytes,
-        }
+    def _used(self) -> tuple[int, ...]:
+        """What it has been given and has sent so far, in the order of `USED`."""
+        given, usage = self._questions.handed, self._proxy.usage if self._proxy else NO_USAGE
+        counts = (given.models, given.secrets, given.programs, given.refused_questions)
+        return (*counts, usage.connections, usage.refused, usage.sent_bytes, usage.received_bytes)
 
     def _require_handler(self) -> None:
         if self.realtime is None:
@@ -461,10 +459,10 @@ def shared(file: tuple[int, int]) -> Iterator[tuple[int, int]]:
         os.close(file[0])
 
 
-def spent(before: dict[str, int], after: dict[str, int]) -> str:
+def spent(before: Sequence[int], after: Sequence[int]) -> str:
     """What was used between two counts, e.g. `1 models, 3 connections`; empty if nothing was."""
-    grown = {name: count - before[name] for name, count in after.items() if count > before[name]}
-    return ", ".join(f"{count} {name}" for name, count in grown.items())
+    grown = ((now - then, name) for then, now, name in zip(before, after, USED, strict=True) if now > then)
+    return "" if before == after else ", ".join(f"{count} {name}" for count, name in grown)
 
 
 def _raised(told: Any, masks: Masks) -> PlatformError:

@@ -55,6 +55,8 @@ class Summary(BaseModel):
 
     def masked(self, masks: Masks) -> "Summary":
         """The same, its texts without the secrets that the plugin was given."""
+        if not self.failures:
+            return self
         failures = [(*known, masks.text(reason), trace) for *known, reason, trace in self.failures]
         return self.model_copy(
             update={"failures": failures, "tracebacks": [masks.text(trace) for trace in self.tracebacks]}

@@ -23,26 +23,28 @@ def assembled(
     Raises:
         ProtocolError: the reply does not fit what was sent, or what the manifest promises.
     """
-    origin, ordinal = positions(batch, table.num_rows)
-    schema = batch.schema
-    fields = [schema.field(i) for i in range(2, len(schema))]
-    written = list(zip(fields, batch.columns[2:], strict=True))
+    placed = positions(batch, table.num_rows, known)
+    written = list(zip(batch.schema, batch.columns, strict=True))[2 if placed else 0 :]
     _check(written, manifest, known)
-    result = table if in_place(origin, table.num_rows) else table.take(pa.array(origin))
-    if ordinal.any():
-        result = _renamed(result, ordinal)
+    result = table if placed is None else _moved(table, *placed)
     for field, column in written:
         at = result.schema.get_field_index(field.name)
         result = result.append_column(field, column) if at < 0 else result.set_column(at, field, column)
     return Result(
         result,
-        tuple(field.name for field in fields),
+        tuple(field.name for field, _ in written),
         summary.row_failures(),
         table.num_rows,
         summary.rows_dropped,
         summary.step_seconds,
         log,
     )
+
+
+def _moved(table: pa.Table, origin: Positions, ordinal: Positions) -> pa.Table:
+    """The rows that came back."""
+    rows = table if in_place(origin, table.num_rows) else table.take(pa.array(origin))
+    return _renamed(rows, ordinal) if ordinal.any() else rows
 
 
 def _renamed(table: pa.Table, ordinal: Positions) -> pa.Table:
@@ -56,7 +58,7 @@ def _renamed(table: pa.Table, ordinal: Positions) -> pa.Table:
 
 def _check(written: list[tuple[pa.Field, pa.Array]], manifest: Manifest | None, known: Known) -> None:
     if not known.fits:
-        _check_fields({field.name: field for field, _ in written}, manifest)
+        _check_fields([field for field, _ in written], manifest)
         known.fits = True
     features = {feature.feature_name for feature in manifest.features} if manifest else ()
     for field, column in written:
@@ -64,7 +66,10 @@ def _check(written: list[tuple[pa.Field, pa.Array]], manifest: Manifest | None, 
             raise ProtocolError(f"the reply's column '{field.name}' holds numbers that are not finite")
 
 
-def _check_fields(fields: dict[str, pa.Field], manifest: Manifest | None) -> None:
+def _check_fields(written: list[pa.Field], manifest: Manifest | None) -> None:
+    fields = {field.name: field for field in written}
+    if len(fields) < len(written):
+        raise ProtocolError("the reply has two columns of one name")
     for name in fields:
         if name in LINEAGE:
             raise ProtocolError(f"the reply has a column '{name}', which says where rows come from")
@@ -87,5 +92,6 @@ def _promised(names: Iterable[str], manifest: Manifest) -> Iterator[tuple[str, p
 
 def _finite(column: pa.Array) -> bool:
     """Whether all numbers of a column of vectors are; one look at their sum mostly tells."""
-    numbers = column.flatten().to_numpy(zero_copy_only=False)
+    values = column.flatten() if column.null_count or column.offset else column.values
+    numbers = values.to_numpy(zero_copy_only=False)
     return bool(np.isfinite(total(numbers)) or np.isfinite(numbers).all())

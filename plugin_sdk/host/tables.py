@@ -14,7 +14,13 @@ from plugin_sdk.rows import Positions, in_place
 from plugin_sdk.steps import Outcome
 
 ORIGIN, ORDINAL = ".origin", ".ordinal"
-"""Names of the first two columns of a reply, which are found by their place."""
+"""Names of the first two columns of a reply whose rows are others than those that were sent."""
+
+PLACED = {b"openpeek.rows": b"placed"}
+"""Schema metadata of a reply that has these columns, which are found by their place."""
+
+OPTIONS = pa.ipc.IpcWriteOptions()
+"""Given with each stream, for what Arrow would look up for one without takes longer than a small table."""
 
 MAX_COLUMNS = 2000
 MAX_NESTING = 4
@@ -27,11 +33,13 @@ class Known:
     """The schema that the last table had, as bytes and as a value: one batch's is mostly the next one's too.
 
     Attributes:
+        placed: whether its first columns say where rows come from.
         fits: whether the reader has compared it with what was promised.
     """
 
     raw: bytes = b""
     schema: pa.Schema | None = None
+    placed: bool = False
     fits: bool = False
 
     def of(self, head: pa.Message, check: Callable[[pa.Schema], None]) -> pa.Schema:
@@ -41,6 +49,7 @@ class Known:
             schema = pa.ipc.read_schema(head)
             check(schema)
             self.raw, self.schema, self.fits = raw, schema, False
+            self.placed = schema.metadata == PLACED
         return self.schema
 
 
@@ -83,16 +92,18 @@ def read_table(buffer: pa.Buffer, known: Known) -> pa.Table:
 
 
 def reply_batch(outcome: Outcome) -> pa.RecordBatch:
-    """A result as it goes back: each row's origin and ordinal, then the written columns."""
+    """A result as it goes back: the written columns, after each row's origin and ordinal where rows are not as they came."""
     table = outcome.written.combine_chunks()
+    if table.num_columns and table.num_rows and not outcome.ordinal.any() and in_place(outcome.origin, outcome.rows_in):
+        return table.to_batches()[0]
     arrays = [pa.array(outcome.origin), pa.array(outcome.ordinal)]
     fields = [pa.field(ORIGIN, pa.int64()), pa.field(ORDINAL, pa.int64()), *table.schema]
     for column in table.columns:
         arrays.append(column.chunk(0) if column.num_chunks else pa.array([], column.type))
-    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields, PLACED))
 
 
-def take_back(fd: int, size: int, max_rows: int, known: Known | None = None) -> pa.RecordBatch:
+def take_back(fd: int, size: int, max_rows: int, known: Known) -> pa.RecordBatch:
     """Copy what the host wrote, then check the copy; of a schema that is `known` no more than that it is the same.
 
     Raises:
@@ -101,7 +112,7 @@ def take_back(fd: int, size: int, max_rows: int, known: Known | None = None) -> 
     buffer = pa.allocate_buffer(size)
     copy_into(fd, memoryview(buffer).cast("B"))
     try:
-        batch = _only_batch(buffer, known or Known())
+        batch = _only_batch(buffer, known)
         batch.validate(full=True)
     except (pa.ArrowException, ValueError, OSError, struct.error, MemoryError, StopIteration) as error:
         raise ProtocolError(f"the reply is no valid table: {error}") from error
@@ -111,7 +122,7 @@ def take_back(fd: int, size: int, max_rows: int, known: Known | None = None) -> 
 
 
 def _write(data: pa.Table | pa.RecordBatch, sink: Any) -> None:
-    with pa.ipc.new_stream(sink, data.schema) as writer:
+    with pa.ipc.new_stream(sink, data.schema, options=OPTIONS) as writer:
         writer.write(data)
 
 
@@ -128,8 +139,8 @@ def _only_batch(buffer: pa.Buffer, known: Known) -> pa.RecordBatch:
 
 
 def _check_schema(schema: pa.Schema) -> None:
-    if len(schema) > MAX_COLUMNS or len(set(schema.names[2:])) < len(schema) - 2:
-        raise ProtocolError("the reply has too many columns, or two of one name")
+    if len(schema.names) > MAX_COLUMNS:  # reading the names shows that they are texts
+        raise ProtocolError(f"the reply has {len(schema)} columns")
     for field in schema:
         _check_type(field.type)
 
@@ -167,18 +178,20 @@ def _field(data: bytes, table: int, index: int) -> int | None:
     return table + offset if offset else None
 
 
-def positions(batch: pa.RecordBatch, rows_in: int) -> tuple[Positions, Positions]:
-    """Origin and ordinal of each row of a reply.
+def positions(batch: pa.RecordBatch, rows_in: int, known: Known) -> tuple[Positions, Positions] | None:
+    """Origin and ordinal of each row of a reply; None where they are the rows that were sent.
 
     Raises:
         ProtocolError: they are missing, or point outside the table that was sent.
     """
+    if not known.placed:
+        if batch.num_rows != rows_in:
+            raise ProtocolError(f"the reply has {batch.num_rows} rows for {rows_in}, and does not say which")
+        return None
     columns = batch.columns[:2]
     if len(columns) < 2 or any(column.type != pa.int64() or column.null_count for column in columns):
         raise ProtocolError("the reply does not say where its rows come from")
     origin, ordinal = (column.to_numpy() for column in columns)
-    if in_place(origin, rows_in) and not ordinal.any():
-        return origin, ordinal
     if len(origin) and (origin.min() < 0 or origin.max() >= rows_in or ordinal.min() < 0):
         raise ProtocolError("the reply's rows come from outside the table that was sent")
     steps = np.diff(origin)

@@ -599,7 +599,9 @@ def forging(body: str) -> str:
         "    memoryview(host._passed.output).cast('B')[: data.size] = data.to_pybytes().replace(*swap)\n"
         "    channel.send(Op.RESULT, {'size': data.size, **SUMMARY})\n"
         "def columns(origin, ordinal, **more):\n"
-        "    return pa.record_batch({'.origin': pa.array(origin, pa.int64()), '.ordinal': pa.array(ordinal, pa.int64()), **more})\n"
+        "    places = {'.origin': pa.array(origin, pa.int64()), '.ordinal': pa.array(ordinal, pa.int64())}\n"
+        "    return placed(pa.record_batch(places | more))\n"
+        "def placed(batch): return batch.replace_schema_metadata({'openpeek.rows': 'placed'})\n"
         + textwrap.dedent(body)
         + "\nimport time; time.sleep(60)"
     )
@@ -618,7 +620,9 @@ def forging(body: str) -> str:
         ("reply(columns([-1], [0]))", "outside the table"),
         ("reply(columns([1, 0], [0, 0]))", "out of order"),
         ("reply(columns([0, 0], [0, 0]))", "same document"),
-        ("reply(pa.record_batch({'x': pa.array([1])}))", "where its rows come from"),
+        ("reply(placed(pa.record_batch({'x': pa.array([1])})))", "where its rows come from"),
+        ("reply(pa.record_batch({'x': pa.array([1])}))", "1 rows for 2"),
+        ("reply(pa.record_batch({'object_id': pa.array(['mine'] * 2)}))", "says where rows come from"),
         ("reply(columns([0], [0], object_id=pa.array(['mine'])))", "says where rows come from"),
         ("reply(columns([0], [0], label=pa.array([1])))", "has type int64"),
         ("reply(columns([0], [0], sample_embedding=pa.array([[1.0]])))", "has type list"),

@@ -50,6 +50,18 @@ def test_lists_and_json_reach_the_processor_as_python_values():
     assert frame.columns.tolist() == ["tags", "meta"]
 
 
+def test_what_is_done_to_one_frames_column_names_is_not_seen_in_the_next() -> None:
+    table = pa.table({"text": ["a"], "n": [1]})
+    first = to_frame(table)
+    first.columns.name = "mine"
+    first["more"] = 1
+
+    second = to_frame(table)
+
+    assert second.columns.name is None
+    assert list(second.columns) == ["text", "n"]
+
+
 def test_vectors_reach_the_processor_as_float_arrays_that_can_be_written():
     kind = pa.list_(pa.float32(), 2)
     frame = to_frame(pa.table({"v": pa.array([[1, 2], None, [3, 4]], kind)}).slice(1))

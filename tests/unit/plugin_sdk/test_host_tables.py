@@ -1,6 +1,7 @@
 """Tables that a host sends back: whatever bytes come, they give a plain, valid batch or a refusal."""
 
 import os
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -8,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from plugin_sdk.host import results
 from plugin_sdk.host.protocol import ProtocolError
-from plugin_sdk.host.tables import ORDINAL, ORIGIN, positions, size_of, take_back, write_into
+from plugin_sdk.host.replies import Summary
+from plugin_sdk.host.tables import ORDINAL, ORIGIN, PLACED, Known, positions, size_of, take_back, write_into
 from plugin_sdk.host.transport import mapped, shared_file
 
 ROWS = 5
@@ -29,7 +32,7 @@ def reply() -> pa.RecordBatch:
         "nested": pa.array([[[1]], [], None, [[2, 3], []], [None]]),
         "score": pa.array([0.5, None, float("nan"), 1.0, -1.0]),
     }
-    return pa.RecordBatch.from_pydict(columns)
+    return pa.RecordBatch.from_pydict(columns).replace_schema_metadata(PLACED)
 
 
 def written(batch: pa.RecordBatch) -> bytes:
@@ -49,8 +52,9 @@ def taken(data: bytes) -> pa.RecordBatch | None:
     fd = shared_file(max(len(data), 1), "reply")
     try:
         mapped(os.dup(fd), max(len(data), 1), write=True)[: len(data)] = data
-        batch = take_back(fd, len(data), max_rows=1000)
-        positions(batch, ROWS)
+        known = Known()
+        batch = take_back(fd, len(data), 1000, known)
+        positions(batch, ROWS, known)
         return batch
     except ProtocolError:
         return None
@@ -68,8 +72,60 @@ def test_a_whole_reply_is_taken_as_it_is() -> None:
     fd = shared_file(size_of(reply()), "reply")
     write_into(pa.py_buffer(mapped(os.dup(fd), size_of(reply()), write=True)), reply())
 
-    assert str(take_back(fd, size_of(reply()), ROWS)) == str(reply())
+    assert str(take_back(fd, size_of(reply()), ROWS, Known())) == str(reply())
     os.close(fd)
+
+
+def assembled_from(sent: pa.Table, batch: pa.RecordBatch, known: Known) -> pa.Table:
+    """What a worker that knows this of the last reply makes of the next."""
+    fd = shared_file(size_of(batch), "reply")
+    write_into(pa.py_buffer(mapped(os.dup(fd), size_of(batch), write=True)), batch)
+    taken = take_back(fd, size_of(batch), 1000, known)
+    os.close(fd)
+    told = Summary(size=1, failures=[], tracebacks=[], rows_dropped=0, step_seconds={})
+    return results.assembled(sent, taken, told, None, "", known).table
+
+
+SENT = pa.table({"document_id": ["a", "b", "c"], "n": [1, 2, 3]})
+
+
+def test_a_reply_for_the_very_rows_that_were_sent_has_their_new_columns_alone() -> None:
+    result = assembled_from(SENT, pa.RecordBatch.from_pydict({"word": ["x", "y", "z"]}), Known())
+
+    assert result.to_pydict() == SENT.to_pydict() | {"word": ["x", "y", "z"]}
+
+
+def test_rows_that_a_reply_moves_are_found_by_their_origin_and_named_by_their_ordinal() -> None:
+    places = {ORIGIN: pa.array([0, 2, 2], pa.int64()), ORDINAL: pa.array([0, 0, 1], pa.int64())}
+    batch = pa.RecordBatch.from_pydict(places | {"word": ["x", "y", "z"]}).replace_schema_metadata(PLACED)
+
+    result = assembled_from(SENT, batch, Known())
+
+    assert result.to_pydict() == {"document_id": ["a", "c", "c_1"], "n": [1, 3, 3], "word": ["x", "y", "z"]}
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        ({"word": ["x", "y"]}, "2 rows for 3"),
+        ({"document_id": ["x", "y", "z"]}, "'document_id'"),
+        ({ORIGIN: [0, 1, 2], "object_id": ["x", "y", "z"]}, "'object_id'"),
+    ],
+)
+def test_a_reply_without_origins_is_refused_unless_it_adds_columns_to_all_rows(
+    columns: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ProtocolError, match=says):
+        assembled_from(SENT, pa.RecordBatch.from_pydict(columns), Known())
+
+
+def test_a_schema_that_passed_with_origins_is_looked_at_again_without() -> None:
+    places = {"document_id": pa.array([0, 1, 2], pa.int64()), "object_id": pa.array([0, 0, 0], pa.int64())}
+    batch, known = pa.RecordBatch.from_pydict(places | {"word": ["x", "y", "z"]}), Known()
+
+    assembled_from(SENT, batch.replace_schema_metadata(PLACED), known)
+    with pytest.raises(ProtocolError, match="'document_id'"):
+        assembled_from(SENT, batch, known)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
