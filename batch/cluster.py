@@ -57,7 +57,7 @@ CONFIG = {
     "distributed.worker.profile.enabled": False,  # a look at all threads each 10 ms: 2 % of a core for each idle worker
     "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": 1,
     # What a partition frees the next one takes: Dask's own threshold has each large buffer come from the system anew.
-    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 8 << 20,
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 32 << 20,
     "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 8 << 20,
     # Each arena of glibc's keeps what a thread once freed, and so does Arrow's own pool.
     "distributed.nanny.pre-spawn-environ.MALLOC_ARENA_MAX": 1,

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
+from botocore.loaders import Loader
 from botocore.session import Session
 
 from core.errors import StoreUnavailable
@@ -29,8 +31,10 @@ def client(service: str, settings: Settings) -> Any:
 
     It is botocore's: boto3 adds transfers to it, which nobody here uses and which take longer to import than the rest.
     """
+    session = Session()
+    session.register_component("data_loader", _loader())
     local = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} if settings.aws_endpoint_url else {}
-    made = Session().create_client(
+    made = session.create_client(
         service,
         endpoint_url=settings.aws_endpoint_url,
         region_name=settings.aws_region,
@@ -40,6 +44,22 @@ def client(service: str, settings: Settings) -> Any:
     if service == "dynamodb":
         parse_reads(made)
     return made
+
+
+@cache
+def _loader() -> Loader:
+    """What reads botocore's descriptions of the services and keeps them: 10 MB a client if each had its own."""
+    loader: Loader = Session().get_component("data_loader")
+    return loader
+
+
+def preload(*services: str) -> None:
+    """Read what clients of these services need, so that processes that are forked from this one share it."""
+    for service in services:
+        for kind in ("service-2", "endpoint-rule-set-1"):
+            _loader().load_service_model(service, kind)
+    for name in ("endpoints", "partitions", "sdk-default-configuration"):
+        _loader().load_data(name)
 
 
 def error_code(error: ClientError) -> str:
