@@ -71,8 +71,8 @@ def api(app: FastAPI, module_stores: Stores) -> Iterator[Api]:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         limits = httpx.Limits(max_connections=CLIENTS)
         headers = {"Authorization": f"Bearer {key}", "X-Namespace": "demo"}
-        # No timeout: what hangs is to be seen in the stacks that pytest prints when its own is over.
-        with httpx.Client(base_url=address, headers=headers, limits=limits, timeout=None) as client:
+        # Longer than pytest's own timeout: what hangs is to be seen in the stacks that pytest prints then.
+        with httpx.Client(base_url=address, headers=headers, limits=limits, timeout=320) as client:
             made = Api(client)
             made.ok("POST", "/v1/namespaces", {"namespace_name": "demo"})
             yield made
