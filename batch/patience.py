@@ -2,6 +2,7 @@
 
 import errno
 import functools
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,12 +16,19 @@ FULL_DISK_S = 3.0
 
 FIRST_WAIT_S, MAX_WAIT_S = 0.2, 5.0
 FULL = {errno.ENOSPC, errno.EDQUOT}
+_over = threading.Event()
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
+def lose_patience() -> None:
+    """This process is to end: what fails from now on is not tried again, and who waits stops waiting."""
+    _over.set()
+
+
 def patient(call: Callable[P, T], full_disk_s: float = PATIENCE_S) -> Callable[P, T]:
-    """`call`, which must be safe to repeat; StoreUnavailable goes up only after two minutes, DiskFull as told."""
+    """`call`, which must be safe to repeat; StoreUnavailable goes up only after two minutes, DiskFull as told; both
+    at once when the process is to end."""
 
     @functools.wraps(call)
     def again(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -31,9 +39,8 @@ def patient(call: Callable[P, T], full_disk_s: float = PATIENCE_S) -> Callable[P
                     return call(*args, **kwargs)
             except StoreUnavailable as error:
                 patience_s = full_disk_s if isinstance(error, DiskFull) else PATIENCE_S
-                if time.monotonic() - began > patience_s:
+                if time.monotonic() - began > patience_s or _over.wait(wait_s):
                     raise
-                time.sleep(wait_s)
                 wait_s = min(wait_s * 2, MAX_WAIT_S)
 
     return again

@@ -19,6 +19,7 @@ from batch.hosts import host_settings
 from batch.jobs import SERVICE, Work, job_of
 from batch.line import Job, Line
 from batch.packages import tell_packages
+from batch.patience import lose_patience
 from batch.remote import SchedulerUnreachable, check_remote
 from batch.runner import Engine, EngineLost, Interrupted
 from batch.tending import Tender
@@ -182,6 +183,7 @@ def main() -> None:
 
     def on_signal(_signal: int, _frame: FrameType | None) -> None:
         stopping.set()
+        lose_patience()
         for service in current:
             service.stop()
 
