@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 import shutil
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,8 +21,9 @@ from plugin_sdk.host.flight import Flight, OnProgress
 from plugin_sdk.host.lent import Lender
 from plugin_sdk.host.masking import Masks
 from plugin_sdk.host.network import NetworkPolicy
+from plugin_sdk.host.outside import Outside
 from plugin_sdk.host.protocol import Frame, Op, ProtocolError, encode
-from plugin_sdk.host.proxy import Proxy, Usage
+from plugin_sdk.host.proxy import Usage
 from plugin_sdk.host.replies import RealtimeInfo, Result, Summary, parsed
 from plugin_sdk.host.resident import Resident
 from plugin_sdk.host.settings import HostSettings
@@ -102,7 +102,7 @@ class PluginHost:
         self._known: Known | None = None
         self._resident = Resident(connection.pid, settings.memory_mb + settings.scratch_mb)
         self._lent_bytes = 0
-        self._proxy: Proxy | None = None
+        self._outside = Outside(downloads=settings.model_downloads)
         self._told_of_end: list[Callable[[], None]] = []
 
     def __enter__(self) -> "PluginHost":
@@ -142,7 +142,7 @@ class PluginHost:
     @property
     def network_usage(self) -> Usage | None:
         """What went through the host's proxy; None where it has none."""
-        return self._proxy.usage if self._proxy else None
+        return self._outside.usage
 
     def wait_ready(self, network: NetworkPolicy | None = None) -> None:
         """Wait until the host is confined and listens.
@@ -169,8 +169,7 @@ class PluginHost:
             log.warning("plugin '%s' runs without network: %s", self.name, told.get("error"))
             return
         lines = self._connection.log
-        accepting = socket.socket(fileno=listener)
-        self._proxy = Proxy(accepting, network, lambda line: lines.add(f"{line}\n".encode()), self._connection.handle)
+        self._outside.open(listener, network, lambda line: lines.add(f"{line}\n".encode()), self._connection.handle)
 
     def inspect(self) -> Manifest:
         """What manifest.py declares; no other file of the plugin is loaded, unless manifest.py imports it.
@@ -203,6 +202,7 @@ class PluginHost:
         told = self._ask(Op.OPEN_PIPELINE, asked, Op.PIPELINE)
         with self._conversation():
             steps = self.steps = parsed(lambda: [StepInfo(**step) for step in told])
+            self._outside.open_for_steps(steps)
         return steps
 
     def run(
@@ -251,6 +251,7 @@ class PluginHost:
             InvalidRealtime, PluginRaised: realtime.py can't be used.
             HostFailed: the host died, hung or cheated.
         """
+        self._outside.open_for_handler()
         told = self._ask(Op.OPEN_REALTIME, None, Op.REALTIME)
         with self._conversation():
             self.realtime = parsed(lambda: RealtimeInfo(**told))
@@ -283,7 +284,7 @@ class PluginHost:
 
     def _used(self) -> tuple[int, ...]:
         """What it has been given and has sent so far, in the order of `USED`."""
-        given, usage = self._questions.handed, self._proxy.usage if self._proxy else NO_USAGE
+        given, usage = self._questions.handed, self._outside.usage or NO_USAGE
         counts = (given.models, given.secrets, given.programs, given.refused_questions)
         return (*counts, usage.connections, usage.refused, usage.sent_bytes, usage.received_bytes)
 
@@ -436,8 +437,7 @@ class PluginHost:
         ran_out = self._connection.ran_out
         reason = self._killed_for or reason or verdict(code, peak_kib, self._settings.memory_mb, ran_out=ran_out)
         self._ended = failure_of(reason, self.name, self._settings, flight, self.log)
-        if self._proxy is not None:
-            self._proxy.close()
+        self._outside.close()
         self._lender.close()
         self._connection.close()
         self._board.close()

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from plugin_sdk.errors import PlatformError
 
 ALLOW, CA = "MIXPEEK_NETWORK_ALLOW", "MIXPEEK_NETWORK_CA"
 NONE = "none"
+NO_API_STEP = f"no step has resource_type=ResourceType.API, and {ALLOW} does not name this host"
 WEB_PORTS = frozenset({80, 443})
 GLOBAL_UNICAST = IPv6Network("2000::/3")
 NAT64 = IPv6Network("64:ff9b::/96")
@@ -73,6 +74,7 @@ class NetworkPolicy:
         ports: allowed without an exception.
         deny: hosts that are refused whatever else is said; `*.name` is all below it.
         only: lists of hosts, each of which must name a host that may be reached; no list, no limit.
+        web: hosts of the web that may be reached without an exception; None is all of it.
         ca_file: certificate authorities that the plugin trusts instead of the usual ones.
         max_connections: open at once.
         max_bytes: of one connection, each way.
@@ -85,6 +87,7 @@ class NetworkPolicy:
     ports: frozenset[int] = WEB_PORTS
     deny: tuple[str, ...] = ()
     only: tuple[tuple[str, ...], ...] = ()
+    web: tuple[str, ...] | None = None
     ca_file: Path | None = None
     max_connections: int = 64
     max_bytes: int = 1 << 30
@@ -104,6 +107,10 @@ class NetworkPolicy:
             return None
         return cls(allow=allowances(text), ca_file=_ca_file(ca_file) if ca_file else None)
 
+    def limited_to(self, web: tuple[str, ...]) -> "NetworkPolicy":
+        """The same for a host whose steps compute: of the web, these hosts alone."""
+        return replace(self, web=web)
+
     def route(self, host: str, port: int) -> list[Address]:
         """The addresses to try for a host, in order: the very ones that were checked.
 
@@ -116,6 +123,8 @@ class NetworkPolicy:
         allowance = next((rule for rule in self.allow if (rule.host, rule.port) == (host, port)), None)
         if allowance and allowance.target:
             return [allowance.target]
+        if not allowance and self.web is not None and not _listed(host, self.web):
+            raise Refused(f"{host}:{port}: {NO_API_STEP}")
         if not allowance and port not in self.ports:
             allowed = ", ".join(map(str, sorted(self.ports)))
             raise Refused(f"{host}:{port}: port {port} is not allowed, only {allowed}")

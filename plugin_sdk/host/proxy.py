@@ -70,7 +70,9 @@ class Proxy:
             process: readable once the host has ended; a duplicate is kept.
         """
         self.usage = Usage()
-        self._listener, self._policy, self._say = listener, policy, say
+        self.policy = policy
+        """What connections may lead to from now on."""
+        self._listener, self._say = listener, say
         self._process = os.dup(process) if process is not None else None
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
@@ -124,7 +126,7 @@ class Proxy:
     def _begin(self, client: socket.socket) -> None:
         self.usage.connections += 1
         if not self._slots.acquire(timeout=SLOT_TIMEOUT_S):
-            limit = self._policy.max_connections
+            limit = self.policy.max_connections
             with client:
                 client.settimeout(0.1)
                 self._refuse(client, 503, f"more than {limit} connections at once")
@@ -153,7 +155,7 @@ class Proxy:
             head, rest = read_head(client)
             request = parsed(head)
             host = f"{request.host}:{request.port}"
-            upstream = self._dial(self._policy.route(request.host, request.port))
+            upstream = self._dial(self.policy.route(request.host, request.port))
         except BadRequest as error:
             return self._refuse(client, 400, str(error))
         except Refused as error:
@@ -173,13 +175,13 @@ class Proxy:
         """A connection to the first of the addresses that answers."""
         for address in addresses[:-1]:
             with contextlib.suppress(OSError):
-                return socket.create_connection(address, self._policy.connect_timeout_s)
-        return socket.create_connection(addresses[-1], self._policy.connect_timeout_s)
+                return socket.create_connection(address, self.policy.connect_timeout_s)
+        return socket.create_connection(addresses[-1], self.policy.connect_timeout_s)
 
     def _relay(self, client: socket.socket, upstream: socket.socket, host: str, *, plain: bool) -> None:
         """Both ways at once: a side that writes before it reads must not stop the other."""
         for each in (client, upstream):
-            each.settimeout(self._policy.idle_timeout_s)
+            each.settimeout(self.policy.idle_timeout_s)
         back = threading.Thread(
             target=self._pump_back, args=(upstream, client, host, plain), name="host-proxy-answer", daemon=True
         )
@@ -203,7 +205,7 @@ class Proxy:
 
         Once the other side has ended the exchange is over; the plugin may end its own half alone.
         """
-        left = self._policy.max_bytes
+        left = self.policy.max_bytes
         try:
             target.sendall(first)
             self._count(received=len(first))
@@ -212,7 +214,7 @@ class Proxy:
                 left -= len(data)
                 self._count(sent=len(data) if outward else 0, received=0 if outward else len(data))
                 if not left:
-                    self._say(f"network: {host}: cut after {self._policy.max_bytes} bytes")
+                    self._say(f"network: {host}: cut after {self.policy.max_bytes} bytes")
                     raise ConnectionAbortedError
             target.shutdown(socket.SHUT_WR if outward else socket.SHUT_RDWR)
         except OSError:

@@ -23,15 +23,18 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the walls are L
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 HELD, FRESH = "models--acme--held", "acme/fresh"
 PIPELINE = """
-    from engine.plugins.extractors.pipeline import PipelineDefinition, StepDefinition, build_pipeline_steps
+    from engine.plugins.extractors.pipeline import (
+        PipelineDefinition, ResourceType, StepDefinition, build_pipeline_steps
+    )
     class Processor:
         def __call__(self, batch):
             import requests
-            batch["label"] = [requests.get(url).text[:0] + "ok" for url in batch["data"]]
+            batch["label"] = [requests.get(url).status_code for url in batch["data"]]
             batch["probe_embedding"] = [[1.0] * 4] * len(batch)
             return batch
     def build_steps(extractor_request):
-        steps = [StepDefinition(service_class=Processor)]
+        kind = ResourceType(extractor_request.extractor_config.parameters.get("kind", "CPU"))
+        steps = [StepDefinition(service_class=Processor, resource_type=kind)]
         return {"steps": build_pipeline_steps(PipelineDefinition(name="probe", version="1.0.0", steps=steps))}
 """
 
@@ -202,3 +205,37 @@ def test_what_a_batch_used_of_the_network_is_in_its_log(host):
     assert "2 connections, 1 refused connections" in used
     assert "bytes sent" in used
     assert "bytes received" in used
+
+
+@pytest.mark.parametrize(
+    ("kind", "public"),
+    [
+        ("CPU", 403),
+        ("GPU", 403),
+        ("API", 502),  # the name is looked up, and not found
+    ],
+)
+def test_only_api_steps_reach_more_than_the_operator_names(zygote, plugin, kind, public):
+    with zygote.start(plugin, name="probe") as host:
+        host.open_pipeline(ExtractorRequest.of("probe", "1.0.0", {"kind": kind}, {}))
+        asked = ["http://api.test/1", "http://hub.test/", "http://example.test/"]
+        result = host.run(pa.table({"data": asked, "document_id": ["a", "b", "c"]}))
+        said = host.log
+
+    assert result.table["label"].to_pylist() == [200, 404, public]
+    assert ("no step has resource_type=ResourceType.API" in said) == (public == 403)
+
+
+def test_where_models_are_downloaded_their_hub_is_reached_by_every_step(plugin, cache, policy, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "https://models.test")
+    asked = ["http://huggingface.co/", "http://cdn.hf.co/", "http://models.test/", "http://example.test/"]
+    found = {}
+    nowhere = replace(policy, resolve=lambda host, port: [])
+    for downloads in (True, False):
+        settings = HostSettings(call_timeout_s=60, model_cache=cache, model_downloads=downloads, network=nowhere)
+        with Zygote(settings) as running, running.start(plugin, name="probe") as host:
+            host.open_pipeline(ExtractorRequest.of("probe", "1.0.0", {}, {}))
+            rows = pa.table({"data": asked, "document_id": asked})
+            found[downloads] = host.run(rows).table["label"].to_pylist()
+
+    assert found == {True: [502, 502, 502, 403], False: [403] * 4}  # 502: looked up, without an address

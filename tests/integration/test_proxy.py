@@ -479,7 +479,7 @@ def test_hosts_have_a_proxy_each_that_ends_with_them(zygote, plugin):
             tried(
                 host, f"{hold}; held.sendall(b'CONNECT api.test:80 HTTP/1.1\\r\\n\\r\\n'); found = len(held.recv(99))"
             )
-            proxy = host._proxy
+            proxy = host._outside._proxy
             assert isinstance(proxy, Proxy)
             assert not proxy.closed
             end(host)

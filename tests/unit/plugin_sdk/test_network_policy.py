@@ -108,6 +108,26 @@ def test_other_ports_are_refused_before_a_name_is_looked_up():
         NetworkPolicy(resolve=resolve).route("name.test", 22)
 
 
+def test_a_policy_for_steps_that_compute_leaves_exceptions_and_the_hosts_it_is_limited_to():
+    wide = NetworkPolicy(allow=allowances("db.internal:5432"), deny=("bad.hub.test",), resolve=lambda *_: ["1.1.1.1"])
+    narrow = wide.limited_to(("*.hub.test",))
+
+    assert narrow.route("cdn.hub.test", 443) == [Address("1.1.1.1", 443)]
+    assert narrow.route("db.internal", 5432) == wide.route("db.internal", 5432)
+    for host, why in (("name.test", "ResourceType.API"), ("bad.hub.test", "denies"), ("hub.test", "ResourceType.API")):
+        with pytest.raises(Refused, match=f"^{host}:443: .*{why}"):
+            narrow.route(host, 443)
+
+
+def test_hosts_that_a_policy_is_limited_to_must_be_public_and_on_the_web_s_ports():
+    narrow = NetworkPolicy(resolve=lambda *_: ["10.0.0.7"]).limited_to(("hub.test",))
+
+    with pytest.raises(Refused, match="no public address"):
+        narrow.route("hub.test", 443)
+    with pytest.raises(Refused, match="port 22"):
+        narrow.route("hub.test", 22)
+
+
 def test_a_name_without_address_is_told():
     with pytest.raises(Unresolved, match="no address"):
         resolving_to().route("name.test", 80)
