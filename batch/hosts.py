@@ -214,13 +214,18 @@ def content_flags(input_types: Iterable[str]) -> dict[str, bool]:
     return {f"has_{kind}": not given or kind in given for kind in CONTENT}
 
 
-def host_settings(settings: Settings) -> HostSettings:
-    """The operator's limits as the plugin host takes them."""
-    gpu = own_name()
+def host_settings(settings: Settings, gpu: str | None = None, call_timeout_s: float | None = None) -> HostSettings:
+    """The operator's limits as the plugin host takes them.
+
+    Args:
+        gpu: the one that the hosts see, "" for none; left out, it is this worker's own.
+        call_timeout_s: of one call; left out, it is that of a step over one batch of rows.
+    """
+    gpu = own_name() if gpu is None else gpu
     return HostSettings(
         memory_mb=settings.host_memory_mb,
         max_memory_mb=max_memory_mb(settings),
-        call_timeout_s=settings.step_timeout_s,
+        call_timeout_s=call_timeout_s or settings.step_timeout_s,
         model_cache=settings.model_cache,
         env={VISIBLE: gpu} if gpu else {},
         allow_missing=allow_missing(settings),

@@ -9,7 +9,7 @@ from typing import Any
 from batch.broker import broker_of
 from batch.gpu_memory import GpuMemory, Lease
 from batch.gpus import Gpu, share_of, visible, wants_gpu
-from batch.hosts import allow_missing, max_memory_mb
+from batch.hosts import host_settings
 from batch.serving.embedding import text_field
 from batch.serving.replicas import Started
 from batch.unpacked import plugin_folder
@@ -21,10 +21,8 @@ from core.tenancy import Scope
 from core.tracebacks import message_of
 from plugin_sdk.errors import InvalidRealtime, PluginRaised
 from plugin_sdk.extractor_request import ExtractorRequest
-from plugin_sdk.host import HostSettings, NetworkPolicy, PluginHost, Zygote
-from plugin_sdk.host.gpu import VISIBLE
+from plugin_sdk.host import PluginHost, Zygote
 from plugin_sdk.host.memory import memory_of
-from plugin_sdk.host.model_view import downloads
 from plugin_sdk.host.network_rules import tenant_policy
 from plugin_sdk.manifest import Manifest
 
@@ -103,7 +101,8 @@ class PluginHosts:
         with self._guard:
             name = gpu.name if gpu else ""
             if name not in self._zygotes:
-                self._zygotes[name] = Zygote(_limits(self._settings, name)).__enter__()
+                limits = host_settings(self._settings, name, self._settings.inference_timeout_s)
+                self._zygotes[name] = Zygote(limits).__enter__()
             return self._zygotes[name]
 
     def _gpu_for(self, manifest: Manifest, holder: str) -> tuple[Gpu, Lease] | None:
@@ -134,17 +133,3 @@ def try_once(host: PluginHost, plugin: Plugin) -> None:
         host.predict({"text": "", text_field(plugin.manifest): ""})
     except (PluginRaised, InvalidRealtime) as error:
         log.info("trial request refused", extra={"plugin": plugin.plugin_id, "error": message_of(error)})
-
-
-def _limits(settings: Settings, gpu: str) -> HostSettings:
-    return HostSettings(
-        memory_mb=settings.host_memory_mb,
-        max_memory_mb=max_memory_mb(settings),
-        call_timeout_s=settings.inference_timeout_s,
-        model_cache=settings.model_cache,
-        env={VISIBLE: gpu} if gpu else {},
-        allow_missing=allow_missing(settings),
-        cgroup=settings.host_cgroup,
-        model_downloads=downloads(os.environ),
-        network=NetworkPolicy.from_environment(os.environ),
-    )

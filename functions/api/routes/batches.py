@@ -32,23 +32,9 @@ from core.triggers import trigger_bucket
 from core.web.bodies import Body, OpenBody
 from core.web.callers import DeleteScope, ReadScope, WriteScope
 from functions.api.deps import Answer, Router, StoresOf
+from functions.api.states import Status
 
 scoped = Router(prefix="/buckets/{bucket_identifier}/batches", tags=["batches"])
-Status = Literal[
-    "PENDING",
-    "IN_PROGRESS",
-    "PROCESSING",
-    "COMPLETED",
-    "COMPLETED_WITH_ERRORS",
-    "FAILED",
-    "CANCELED",
-    "UNKNOWN",
-    "SKIPPED",
-    "DRAFT",
-    "ACTIVE",
-    "ARCHIVED",
-    "SUSPENDED",
-]
 Ids = Annotated[list[str], Field(min_length=1)]
 
 

@@ -13,25 +13,9 @@ from core.tenancy import Principal, Scope
 from core.web.callers import Deleter, Reader
 from functions.api.deps import Answer, NamedScope, PagingOf, Router, StoresOf
 from functions.api.listing import ListBody
+from functions.api.states import Status
 
 scoped = Router(prefix="/tasks", tags=["tasks"])
-
-
-Status = Literal[
-    "PENDING",
-    "IN_PROGRESS",
-    "PROCESSING",
-    "COMPLETED",
-    "COMPLETED_WITH_ERRORS",
-    "FAILED",
-    "CANCELED",
-    "UNKNOWN",
-    "SKIPPED",
-    "DRAFT",
-    "ACTIVE",
-    "ARCHIVED",
-    "SUSPENDED",
-]
 
 
 TaskType = Literal[
