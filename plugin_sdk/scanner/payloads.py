@@ -4,8 +4,11 @@ import ast
 import bz2
 import io
 import lzma
+import pickletools
 import re
+import struct
 import tarfile
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -26,13 +29,16 @@ HEAD = 64 << 10
 """What is read of a member to see whether the rest of it is worth reading."""
 
 PICKLE = re.compile(rb"^\x80[\x02-\x05]")
+LOOKED_AT_OPERATIONS = 8
+"""So many operations of a pickle in a row are no accident."""
+
 MODULES = (
     rb"(?:posix|nt|os|subprocess|builtins|__builtin__|sys|importlib|runpy|pty|socket|shutil|ctypes|operator|code|codecs"
     rb"|webbrowser|pickle|marshal|types|functools|asyncio|multiprocessing|threading|signal|pathlib|io|tempfile|bdb|timeit"
     rb"|pdb|pydoc|cProfile|numpy\.testing\S*|torch\.hub|torch\.utils\.cpp_extension)"
 )
 NAMED = re.compile(rb"[^.0-9A-Z_abd-hj-z]" + MODULES + rb"(?:\.[\w.]+)?(?:\n|[\x94\x8c\x93])")
-OLD_PICKLE = re.compile(rb"[(.\n][ci]" + MODULES + rb"(?:\.[\w.]+)?\n[\w.]+\n")
+MODULE = re.compile(MODULES.decode() + r"(?:\.[\w.]+)?")
 PROGRAM = re.compile(
     rb"\x7fELF|MZ.{58}..\0\0.{0,256}?PE\0\0|[\xfe\xcf\xce]\xfa?\xed[\xfe\xfa][\xce\xcf\xfe]", re.DOTALL
 )
@@ -54,6 +60,8 @@ class Effort:
     def __init__(self) -> None:
         self._left = 96 << 20
         self._pickles_left = 48 << 20
+        self.operations_left = 500_000
+        """Operations of pickles without a header that are still read; what is longer is searched unread."""
 
     def spend(self, size: int) -> bool:
         """Whether there was enough left to unpack that much."""
@@ -77,7 +85,7 @@ def payload(content: bytes, effort: Effort, depth: int = 0) -> Payload | None:
         return "dangerous pickle" if effort.search(content) else "pickle"
     if content.startswith(NPY):
         return _array(content, effort)
-    if _old_pickle(content[:HEAD]) and content.rstrip()[-1:] == b".":
+    if _old_pickle(content, effort):
         return "dangerous pickle"
     if depth and PROGRAM.match(content):
         return "program"
@@ -89,8 +97,37 @@ def payload(content: bytes, effort: Effort, depth: int = 0) -> Payload | None:
     return None
 
 
-def _old_pickle(content: bytes) -> bool:
-    return OLD_PICKLE.search(content) is not None or OLD_PICKLE.match(b"." + content[:256]) is not None
+def _starts_like_pickle(content: bytes) -> bool:
+    """Whether the first operations could be a pickle's; texts and most data fail within a few."""
+    return _read_pickle(content[:HEAD], LOOKED_AT_OPERATIONS)[1] != "none"
+
+
+def _old_pickle(content: bytes, effort: Effort) -> bool:
+    """Whether a pickle without a header names a dangerous function, wherever in it."""
+    if not _starts_like_pickle(content):
+        return False
+    done, found = _read_pickle(content, effort.operations_left)
+    effort.operations_left -= done
+    return found == "dangerous" or (found == "long" and effort.search(content))
+
+
+def _read_pickle(content: bytes, most: int) -> tuple[int, Literal["none", "plain", "dangerous", "long"]]:
+    """How many operations of a pickle were read, and what they do; of a long one the start alone was read."""
+    done, by_name, by_text, texts = 0, False, False, False
+    with warnings.catch_warnings(), suppress(ValueError, IndexError, struct.error, OverflowError, MemoryError):
+        warnings.simplefilter("ignore")
+        for done, (operation, argument, _) in enumerate(pickletools.genops(content), 1):
+            if done > most:
+                return done, "long"
+            if operation.name in {"GLOBAL", "INST"}:
+                by_name = by_name or MODULE.fullmatch(str(argument).split(" ")[0]) is not None
+            elif operation.name == "STACK_GLOBAL":
+                by_text = True
+            elif isinstance(argument, str):
+                texts = texts or MODULE.fullmatch(argument) is not None
+            elif operation.name == "STOP":
+                return done, "dangerous" if by_name or (by_text and texts) else "plain"
+    return done, "none"
 
 
 def _array(content: bytes, effort: Effort) -> Payload | None:
@@ -181,6 +218,6 @@ def _start(member: IO[bytes], effort: Effort) -> bytes:
         return b""
     head = member.read(HEAD)
     wraps = any(head.startswith(signature) for signature, _ in OPENERS) or head.startswith((b"PK\x03\x04", NPY))
-    if wraps or head[257:262] == b"ustar" or PICKLE.match(head) or _old_pickle(head):
+    if wraps or head[257:262] == b"ustar" or PICKLE.match(head) or _starts_like_pickle(head):
         head += member.read(MAX_MEMBER - HEAD) if effort.spend(MAX_MEMBER - HEAD) else b""
     return head

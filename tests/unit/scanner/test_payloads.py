@@ -40,10 +40,17 @@ def tarred(content: bytes) -> bytes:
 
 
 EVIL = pickle.dumps(Runs())
+WORDS = [f"word{number}" for number in range(12_000)]
 DANGEROUS = {
     "a pickle under another name": EVIL,
     "the first protocol": pickle.dumps(Runs(), 0),
     "the second protocol": pickle.dumps(Runs(), 1),
+    "the first protocol, its name far behind": pickle.dumps([WORDS, Runs()], 0),
+    "the second protocol, its name far behind": pickle.dumps([WORDS, Runs()], 1),
+    "the first protocol, data behind its end": pickle.dumps([WORDS, Runs()], 0) + b"xyz",
+    "the third protocol without its header": pickle.dumps(Runs(), 3)[2:],
+    "the fourth protocol's operations without header or frame": b"\x8c\x05posix\x8c\x06system\x93\x8c\x02id\x85R.",
+    "the first protocol in a zip": zipped(pickle.dumps([WORDS, Runs()], 0), "a.txt"),
     "the third protocol": pickle.dumps(Runs(), 2),
     "an object array": array(np.array([Runs()], dtype=object)),
     "a field of objects": array(np.array([(1, Runs())], dtype=[("a", "i4"), ("b", "O")])),
@@ -112,8 +119,12 @@ def test_pickle_of_plain_values_is_worth_a_warning(content, message):
         b"\x93NUMPY",
         b"os\nsystem\nposix\n",
         b"The modules os\nand sys\nare explained here.",
+        b"cos\nsine\ntan\n" * 10_000 + b".",
+        b"the\ncos\nsystem\n.\n" * 10_000,
+        pickle.dumps([WORDS, "cos\nsystem\n"], 0),
+        b"N." + bytes(100_000),
     ],
-    ids=range(12),
+    ids=range(16),
 )
 def test_plain_data_passes_whatever_wraps_it(content):
     assert scan_files({"data.bin": content}, strict=True).violations == []
