@@ -16,9 +16,10 @@ LIBRARY_DOORS: dict[str, dict[str, str]] = {
         FILES: "memmap fromfile tofile DataSource open_memmap",
         MEMORY: "ctypeslib load_library as_strided ctypes f2py distutils",
         CODE: "rundocs runstring safe_eval exec_command measure",
+        PICKLE: "dump",
     },
     "pandas": {
-        PICKLE: "read_pickle pickle_compat read_hdf HDFStore",
+        PICKLE: "read_pickle to_pickle pickle_compat read_hdf HDFStore",
         FILES: "get_handle",
         PROCESS: "clipboard clipboards read_clipboard to_clipboard",
         NETWORK: "urlopen",
@@ -147,6 +148,10 @@ LIBRARY_DOORS: dict[str, dict[str, str]] = {
 
 ANY_OBJECT_DOORS = {
     "read_pickle": PICKLE,
+    "to_pickle": PICKLE,
+    "tofile": FILES,
+    "to_clipboard": PROCESS,
+    "read_clipboard": PROCESS,
     "register_custom_ops_library": MEMORY,
     "register_execution_provider_library": MEMORY,
     "start_multi_process_pool": THREADS,
@@ -214,6 +219,8 @@ LOADERS = (
 
 DATA_LOADER = r"torch\.utils\.data(\.dataloader)?\.DataLoader"
 
+SOUND_FORMATS: set[object] = {"WAV", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "W64", None}
+
 OPTIONS: list[tuple[str, str, int | None, set[object], str]] = [
     (r"torch(\.serialization)?\.load", "weights_only", None, {True}, "warning"),
     (r"numpy(\.lib(\.\w+)*)?\.load", "allow_pickle", 2, {False}, "warning"),
@@ -232,7 +239,11 @@ OPTIONS: list[tuple[str, str, int | None, set[object], str]] = [
     (r"datasets\..*", "num_proc", None, {1, None}, ""),
     (r"joblib\.Parallel", "n_jobs", 0, {1, None}, ""),
     (r"argparse\.ArgumentParser", "fromfile_prefix_chars", None, {None}, ""),
-    (r"soundfile\..*", "format", None, {"WAV", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "W64", None}, ""),
+    (r"soundfile\.write", "format", 5, SOUND_FORMATS, ""),
+    (r"soundfile\.SoundFile", "format", 6, SOUND_FORMATS, ""),
+    (r"soundfile\.read", "format", 10, SOUND_FORMATS, ""),
+    (r"soundfile\.blocks", "format", 12, SOUND_FORMATS, ""),
+    (r"soundfile\.(?!(write|SoundFile|read|blocks)$).*", "format", None, SOUND_FORMATS, ""),
 ]
 """Unsafe options: functions, keyword, its position if it has one, the values that are safe, and what leaving it out is."""
 
@@ -243,6 +254,9 @@ ANYWHERE_OPTIONS: dict[str, set[object]] = {
     "uds": {None},
 }
 """Unsafe options so particular that they are judged in every call."""
+
+NATIVE_PATHS = words("trt_extra_plugin_lib_paths shared_lib_path backend_path")
+"""Keys of onnxruntime's provider options that name native code to load; the bare name of its own library is harmless."""
 
 FFMPEG_FLAGS = words("-nostdin -hide_banner -nostats -y -n")
 """What may follow the program's name where the command is a list."""

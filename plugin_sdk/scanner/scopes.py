@@ -19,7 +19,7 @@ EVAL, SINK = 0, 1
 class Var:
     """Everything that may be bound to one name, and the units to look at again when that grows."""
 
-    __slots__ = ("changes", "joined", "readers", "seen", "values", "wide")
+    __slots__ = ("changes", "joined", "loose", "readers", "seen", "values", "wide")
 
     def __init__(self) -> None:
         self.values: frozenset[Value] = frozenset()
@@ -30,6 +30,8 @@ class Var:
         """Kinds of values that became too many to be told apart."""
         self.changes = 0
         self.joined: Var | None = None
+        self.loose = False
+        """Whether an attribute may hold what no class defines as its method."""
 
     def root(self) -> "Var":
         """The variable that this one was joined with, or itself."""

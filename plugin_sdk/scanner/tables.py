@@ -132,7 +132,9 @@ STDLIB_ONLY = {
         process_cpu_count listdir scandir walk stat lstat fspath fsencode fsdecode PathLike urandom getrandom
         get_terminal_size access R_OK W_OK X_OK F_OK makedirs mkdir remove unlink rmdir removedirs rename replace error
         strerror uname times getuid geteuid getgid getegid sched_getaffinity getloadavg sysconf stat_result
-        terminal_size DirEntry SEEK_SET SEEK_CUR SEEK_END statvfs utime truncate close
+        terminal_size DirEntry SEEK_SET SEEK_CUR SEEK_END statvfs utime truncate close defpath confstr confstr_names
+        sysconf_names pathconf pathconf_names get_exec_path getlogin getgroups isatty fstat supports_follow_symlinks
+        supports_dir_fd supports_fd supports_effective_ids supports_bytes_environ
     """,
     "os.path": """
         abspath basename commonpath commonprefix dirname exists expanduser expandvars getatime getctime getmtime getsize
@@ -142,7 +144,9 @@ STDLIB_ONLY = {
     "sys": """
         version version_info platform byteorder maxsize maxunicode float_info int_info hash_info getsizeof executable argv
         stdout stderr exc_info exit intern getrecursionlimit implementation api_version hexversion getdefaultencoding
-        getfilesystemencoding flags getrefcount thread_info prefix base_prefix copyright
+        getfilesystemencoding flags getrefcount thread_info prefix base_prefix copyright exec_prefix base_exec_prefix abiflags
+        stdlib_module_names builtin_module_names float_repr_style getfilesystemencodeerrors get_int_max_str_digits
+        getswitchinterval is_finalizing pypy_version_info getwindowsversion platlibdir warnoptions
     """,
     "io": """
         BytesIO StringIO TextIOWrapper BufferedReader BufferedWriter BufferedRandom BufferedRWPair BufferedIOBase
@@ -192,7 +196,7 @@ STDLIB_ONLY = {
     "ssl": """
         create_default_context SSLContext SSLError SSLZeroReturnError SSLCertVerificationError CertificateError TLSVersion
         Purpose CERT_NONE CERT_OPTIONAL CERT_REQUIRED PROTOCOL_TLS PROTOCOL_TLS_CLIENT OP_NO_TLSv1 OP_NO_TLSv1_1
-        VerifyMode VerifyFlags OPENSSL_VERSION OPENSSL_VERSION_INFO HAS_SNI get_default_verify_paths
+        VerifyMode VerifyFlags OPENSSL_VERSION OPENSSL_VERSION_INFO OPENSSL_VERSION_NUMBER HAS_SNI get_default_verify_paths
     """,
     "locale": "getlocale getpreferredencoding localeconv atof atoi format_string currency str LC_ALL LC_NUMERIC getencoding",
 }

@@ -121,12 +121,13 @@ class Expressions(Calls):
         keywords = {keyword.arg or "**": of(keyword.value) for keyword in node.keywords}
         given = NOTHING.union(*arguments, *keywords.values())
         spread = ast.Starred in map(type, node.args)
+        method = type(node.func) is ast.Attribute and self.is_method_call(of(node.func.value), node.func.attr)
         found: set[Value] = set()
         if ANYTHING in functions:
             found |= self._call_anything(functions, [*arguments, *keywords.values()])
         else:
             for function in functions:
-                found |= self._call(function, arguments, keywords, spread)
+                found |= self._call(function, arguments, keywords, spread, method)
         if type(node.func) is ast.Attribute:
             base = of(node.func.value)
             if base and "txt" in {kind for kind, _ in base}:
@@ -164,7 +165,7 @@ class Expressions(Calls):
             if var is not None:
                 self.write(var, values)
         elif isinstance(container, ast.Attribute):
-            self.write(self.attribute(container.attr), values)
+            self.store(container.attr, values)
             if self.is_made(container.value):
                 self.write(self.attribute(f"{PUT}{container.attr}"), values)
 

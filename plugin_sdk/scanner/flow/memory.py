@@ -58,6 +58,12 @@ class Memory:
         """Names and attributes, with what they may be, that were judged and do no harm wherever they stand."""
         self.sent = Var()
         self.raised = Var()
+        self._unclear = Var()
+        """Marked where `classmethod` is used by value: any `self` may then be a class."""
+        self._hooks = Var()
+        """What functions give that the plugin stores into objects of libraries, so that their methods may give it."""
+        self._registered = Var()
+        """What the attributes give that the plugin registers for a library's objects."""
         self._unit = Unit()
         self._queue: deque[Unit] = deque()
         self._any_function = Scope(
@@ -88,6 +94,14 @@ class Memory:
         if var is None:
             var = self.attributes[name] = Var()
         return var
+
+    def store(self, name: str, values: Iterable[Value], loose: bool = True) -> None:
+        """Write to an attribute; what is no plain method may be called without a `self`."""
+        var = self.attribute(name)
+        if loose and not var.loose:
+            var.loose = True
+            self._look_again(var)
+        self.write(var, values)
 
     def instance(self, scope: Scope) -> Value:
         """An instance of one of the plugin's classes."""

@@ -10,6 +10,8 @@ from plugin_sdk.scanner.judge import MODULES, is_known
 from plugin_sdk.scanner.scopes import Module, Scope, Value, Var
 from plugin_sdk.scanner.tables import FORBIDDEN_BUILTINS
 
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
 
 class Names(Memory):
     """Looks names up as Python scopes them, through imports and star imports."""
@@ -32,6 +34,8 @@ class Names(Memory):
 
     def name(self, node: ast.Name, scope: Scope) -> Values:
         name = node.id
+        if name == "classmethod" and not isinstance(scope.module.parents.get(node), DEFINITIONS):
+            self.write(self._unclear, {("txt", name)})
         var = scope.found.get(name) or self.lookup(scope, name)
         if name not in BUILTINS:
             if var is not None:

@@ -10,7 +10,7 @@ from plugin_sdk.scanner.scopes import Scope, Value
 from plugin_sdk.scanner.tables import words
 
 ADDERS = words(
-    "append add insert extend update setdefault put put_nowait appendleft push set send __setitem__ submit offer fill itemset"
+    "append add insert extend update setdefault put put_nowait appendleft push set send __setitem__ submit offer fill itemset set_result"
 )
 """Methods that put their arguments into the object before the dot."""
 

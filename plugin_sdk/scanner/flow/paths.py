@@ -33,6 +33,9 @@ FOLLOWED = set(STDLIB_OBJECT_DOORS) | set(LIBRARY_DOORS) | PLATFORM_ROOTS
 
 LISTED = set(WARNING_DUNDERS) | {"__dict__"}
 
+REGISTRARS = ("_accessor", "_namespace", "_accessor()", "_namespace()")
+"""Endings of the functions that give a library's objects an attribute: `pd.api.extensions.register_series_accessor`."""
+
 PASS_THROUGH = {
     f"builtins.{name}"
     for name in ["list", "tuple", "set", "frozenset", "dict", "iter", "next", "aiter", "anext", "reversed", "sorted", "enumerate", "zip", "max", "min", "filter", "map", "sum"]

@@ -1,17 +1,15 @@
 """Rules for calls of functions that are known."""
 
 import ast
-import re
 
 from plugin_sdk.scanner import libraries, tables
 from plugin_sdk.scanner.flow import LISTED
 from plugin_sdk.scanner.judge import is_known, judge_path, options_of
 from plugin_sdk.scanner.rules.code import UNKNOWN_TEXT
+from plugin_sdk.scanner.rules.formats import METHODS
 from plugin_sdk.scanner.rules.options import OptionRules
-from plugin_sdk.scanner.rules.reporting import DUNDER_FIX, DUNDER_WHY, last_name, spelled, whole_modules
+from plugin_sdk.scanner.rules.reporting import DUNDER_FIX, DUNDER_WHY, last_name, spelled
 from plugin_sdk.scanner.scopes import Scope
-
-MODULE_FIELD = re.compile(r"\{(\w*(?:\[\w+\])?)((?:\.\w+)+)")
 
 
 class CallRules(OptionRules):
@@ -26,24 +24,36 @@ class CallRules(OptionRules):
                 self.report(node, f"Forbidden attribute: {tail}", DUNDER_WHY, DUNDER_FIX)
             self._known_call(node, path, scope)
         self._options_anywhere(node, functions)
+        self._made_by_subclass(node, functions)
+        self._handed_texts(node, functions)
         if isinstance(node.func, ast.Attribute):
             if node.func.attr in {"query", "eval"}:
                 self._table_text(node, scope, paths)
             elif node.func.attr in tables.ATTRIBUTES_BY_TEXT:
                 self._methods_by_text(node)
-            elif node.func.attr in {"format", "format_map", "vformat"}:
+            elif node.func.attr in METHODS:
                 self._formatted(node)
+            elif node.func.attr == "__getattr__":
+                self._member_by_name(node, paths)
+            elif node.func.attr == "dump":
+                self._dumped(node, paths)
 
-    def _formatted(self, node: ast.Call) -> None:
-        """`"{0.os.sep}".format(np)` reaches through a library as the same attributes written out would."""
-        arguments = [*node.args, *(item.value for item in node.keywords)]
-        paths = whole_modules(value for argument in arguments for value in self.flow.of(argument))
-        if paths:
-            texts = [self.flow.of(part) for part in (node.func.value, *arguments)]  # type: ignore[attr-defined]
-            for text in sorted({what for values in texts for kind, what in values if kind == "txt"}):
-                for _, attributes in MODULE_FIELD.findall(text):
-                    for verdict in filter(None, (judge_path(f"{path}{attributes}") for path in paths)):
-                        self.verdict(node, verdict)
+    def _member_by_name(self, node: ast.Call, paths: list[str]) -> None:
+        """`frame.__getattr__("to_pickle")` is `frame.to_pickle`; a class may hand names it does not know to its base."""
+        made = {path.removesuffix(".__getattr__") for path in paths}
+        for kind, name in (value for argument in node.args for value in self.flow.of(argument)):
+            if kind == "txt":
+                named = next(filter(None, (judge_path(f"{path}.{name}") for path in made)), None)
+                if named is not None:
+                    self.verdict(node, named)
+                elif (why := libraries.ANY_OBJECT_DOORS.get(name) or tables.DOORS.get(name)) is not None:
+                    self._door(node, name, why)
+
+    def _dumped(self, node: ast.Call, paths: list[str]) -> None:
+        """`x.dump("file")` of an object that may be an array writes a pickle."""
+        named = len(node.args) == 1 and not node.keywords and "txt" in {kind for kind, _ in self.flow.of(node.args[0])}
+        if named and not paths and not self._defined("dump"):
+            self._door(node, "dump", libraries.PICKLE)
 
     def _known_call(self, node: ast.Call, path: str, scope: Scope, arguments: list[ast.expr] | None = None) -> None:
         arguments = node.args if arguments is None else arguments
@@ -56,6 +66,8 @@ class CallRules(OptionRules):
             self._named_attributes(node, arguments if path.endswith("attrgetter") else arguments[:1])
         for option in options_of(path):
             self._option(node, path, option, arguments)
+        self._array_over_memory(node, path, arguments)
+        self._called_by_loading(node, path, arguments)
         if path in libraries.TEXT_FUNCTIONS:
             names, language = libraries.TEXT_FUNCTIONS[path]
             self._text_arguments(node, names, language, scope, arguments)

@@ -48,12 +48,10 @@ class CodeRules(AttributeRules):
                 )
                 for text in texts:
                     if text.startswith("_") or text in tables.INTERNAL_ATTRIBUTES:
-                        self.report(
-                            argument,
-                            f"Private attribute: {text}",
-                            "it is reached by its name in a text",
-                            "Use the public name",
-                        )
+                        why = "it is reached by its name in a text"
+                        self.report(argument, f"Private attribute: {text}", why, "Use the public name")
+                    elif text in libraries.ANY_OBJECT_DOORS:
+                        self._door(argument, text, libraries.ANY_OBJECT_DOORS[text])
 
     def _text(self, argument: ast.expr, language: str, scope: Scope, certain: bool) -> None:
         values = self.flow.of(argument)

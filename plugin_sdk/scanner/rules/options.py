@@ -1,10 +1,12 @@
 """Rules for unsafe options of functions that are safe without them."""
 
 import ast
+import re
 
 from plugin_sdk.scanner import libraries
 from plugin_sdk.scanner.flow import LISTED
-from plugin_sdk.scanner.rules.code import UNKNOWN_TEXT, CodeRules
+from plugin_sdk.scanner.rules.code import UNKNOWN_TEXT
+from plugin_sdk.scanner.rules.raw import RawRules
 from plugin_sdk.scanner.rules.reporting import DUNDER, DUNDER_FIX, DUNDER_WHY, last_name
 from plugin_sdk.scanner.scopes import Scope
 from plugin_sdk.scanner.tables import words
@@ -24,6 +26,13 @@ def _is_one_of(given: ast.expr, safe: set[object]) -> bool:
     )
 
 
+def _bare_name(given: ast.expr) -> bool:
+    """Whether a library is named without a folder, so that it is looked for where its own package lies."""
+    return isinstance(given, ast.Constant) and (
+        not given.value or re.fullmatch(r"[\w-]+(\.dll)?", str(given.value)) is not None
+    )
+
+
 def _plain_command(given: ast.expr, safe: set[object]) -> bool:
     """Whether a command is a program that may be run, with flags that say nothing of files."""
     if not isinstance(given, (ast.List, ast.Tuple)) or not given.elts:
@@ -33,7 +42,7 @@ def _plain_command(given: ast.expr, safe: set[object]) -> bool:
     )
 
 
-class OptionRules(CodeRules):
+class OptionRules(RawRules):
     """Judges the arguments of calls, and options kept in dicts."""
 
     def _pandas_option(self, node: ast.Call, name: ast.expr) -> None:
@@ -136,3 +145,5 @@ class OptionRules(CodeRules):
                         self.report(value, f"Forbidden attribute: {last_name(path)}", DUNDER_WHY, DUNDER_FIX)
             if isinstance(key, ast.Constant) and key.value in ("trust_remote_code", "uds"):
                 self._option_value(node, str(key.value), value)
+            elif isinstance(key, ast.Constant) and key.value in libraries.NATIVE_PATHS and not _bare_name(value):
+                self._door(node, str(key.value), libraries.MEMORY)

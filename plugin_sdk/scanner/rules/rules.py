@@ -37,6 +37,10 @@ class Rules(TextRules):
             elif node[0] == "named":
                 self._stored_name(node[1])
 
+    def _attribute_node(self, node: ast.Attribute, scope: Scope) -> None:
+        self._attribute(node, scope)
+        self._format_method(node)
+
     def _call_node(self, node: ast.Call, scope: Scope) -> None:
         self._call(node, scope)
         values = self.flow.of(node)
@@ -46,7 +50,7 @@ class Rules(TextRules):
 
 HANDLERS: dict[type[ast.AST], Any] = {
     ast.Name: Rules._name,
-    ast.Attribute: Rules._attribute,
+    ast.Attribute: Rules._attribute_node,
     ast.Call: Rules._call_node,
     ast.Subscript: Rules._subscript,
     ast.Constant: Rules._constant,

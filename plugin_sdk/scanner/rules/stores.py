@@ -60,6 +60,8 @@ class StoreRules(CallRules):
                 "__cause__", "__context__", "__suppress_context__", "__signature__", "__wrapped__",
             }:  # fmt: skip
                 self.report(target, f"Forbidden attribute: {name}", DUNDER_WHY, "Define it in the class body")
+            elif name.lower().endswith("trust_remote_code") and not self._is_own(self.flow.of(base), name):
+                self._option_value(target, "trust_remote_code", extra[0])
             elif name in tables.INTERNAL_ATTRIBUTES:
                 self.report(
                     target, f"Forbidden attribute: {name}", DUNDER_WHY, "Leave the interpreter's internals alone"

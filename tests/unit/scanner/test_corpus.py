@@ -4,6 +4,7 @@ import pytest
 
 from plugin_sdk.scanner import scan_files
 from tests.unit.plugin_sdk import quickstart
+from tests.unit.scanner import carried
 from tests.unit.scanner.attacks import snippets
 from tests.unit.scanner.honest import clean, warned
 from tests.unit.scanner.modules import MODULES
@@ -20,7 +21,11 @@ def test_attack_is_refused(family, source):
 
 
 def test_each_further_way_around_the_rules_is_refused():
-    open_ways = [source for source in WAYS if scan_files({"processors/core.py": source.encode() + b"\n"}).passed]
+    open_ways = [
+        source
+        for source in [*WAYS, *carried.CARRIED]
+        if scan_files({"processors/core.py": source.encode() + b"\n"}).passed
+    ]
 
     assert open_ways == []
 
@@ -38,7 +43,9 @@ def test_doubtful_code_draws_a_warning_and_passes(source):
     assert {violation.severity for violation in report.violations} == {"warning"}
 
 
-@pytest.mark.parametrize("source", [*MODULES.strip().split("\n---\n"), *STEPS.strip().split("\n---\n")])
+@pytest.mark.parametrize(
+    "source", [*MODULES.strip().split("\n---\n"), *STEPS.strip().split("\n---\n"), *carried.HONEST]
+)
 def test_whole_module_of_an_honest_plugin_passes(source):
     report = scan_files({"processors/core.py": source.encode() + b"\n"})
 
