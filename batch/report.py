@@ -11,6 +11,7 @@ from batch.partitions import Failure, Outcome
 from batch.patience import patient
 from batch.pulse import Message
 from batch.speed import Speed
+from batch.timing import RECORDS, Timing
 from core.batches import Batch, set_status
 from core.errors import NotFound
 from core.ids import now
@@ -122,6 +123,7 @@ class Report:
         self._logs: list[tuple[str, str]] = []
         self._entries: list[Entry] = []
         self._log_records, self._log_bytes = 0, 0
+        self.timing = Timing()
         self._dashboard = ""
         self._collection_id = ""
         self._guard = threading.Lock()
@@ -156,10 +158,11 @@ class Report:
     def tick(self) -> None:
         """Write down what there is to write, if enough time has passed."""
         now = time.monotonic()
-        if now - self._flushed >= FLUSH_EVERY_S or len(self._entries) >= ENTRIES_AT_ONCE:
-            self._flush()
-        if now - self._published >= PUBLISH_EVERY_S:
-            self._publish(TaskStatus.PROCESSING)
+        with self.timing.of(RECORDS):
+            if now - self._flushed >= FLUSH_EVERY_S or len(self._entries) >= ENTRIES_AT_ONCE:
+                self._flush()
+            if now - self._published >= PUBLISH_EVERY_S:
+                self._publish(TaskStatus.PROCESSING)
 
     def dashboard(self, link: str) -> None:
         """Where the cluster's dashboard is."""
@@ -298,8 +301,12 @@ class Report:
             "documents_written": self.counts.written,
             "errors": list(self._errors()),
             "error_summary": dict(self._by_category()) or None,
-            "performance": self.counts.performance(time.monotonic() - self._started),
+            "performance": self._performance(),
         }
+
+    def _performance(self) -> dict[str, Any]:
+        wall_s = time.monotonic() - self._started
+        return self.counts.performance(wall_s) | self.timing.told(wall_s, self.counts.seconds.get("total", 0.0))
 
     def _reasons(self) -> list[dict[str, Any]]:
         """Why rows failed, the most frequent first."""
@@ -362,7 +369,7 @@ class Report:
             "dashboard": self._dashboard or None,
         }
         if ended:
-            progress["performance"] = counts.performance(wall_s)
+            progress["performance"] = self._performance()
         try:
             patient(update_task)(
                 self._stores,

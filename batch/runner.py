@@ -25,6 +25,7 @@ from batch.report import Report
 from batch.segments import Segment
 from batch.sink import Sink
 from batch.sizing import Paces, Sizing
+from batch.timing import COMMIT, PLAN, RUN
 from batch.worker import StepFacts, abort, run_segment, warm
 from core.errors import DiskFull, StoreUnavailable
 from plugin_sdk.errors import PlatformError
@@ -129,7 +130,9 @@ class Runner:
             facts = self._facts(lambda: self._say_waiting(extraction, report))
             self._sizing.together = facts.together
             report.dashboard(str(self._client.dashboard_link or ""))
-            with self._share(extraction) as share, self._listeners.of(extraction.run_id, report.hear):
+            report.timing.slots = self._cluster.capacity().slots
+            listening = self._listeners.of(extraction.run_id, report.hear)
+            with self._share(extraction) as share, listening, report.timing.of(RUN):
                 self._drive(extraction, facts, first, partitions, share, sink, report)
         except BaseException as error:
             self._stop(extraction, [*self._pending, *self._warming])
@@ -137,7 +140,7 @@ class Runner:
                 raise EngineLost("The connection to the scheduler is lost.", "The batch is done again.") from error
             raise
         finally:
-            with self._closing.at(extraction.collection_id):
+            with self._closing.at(extraction.collection_id), report.timing.of(COMMIT):
                 sink.close()
 
     def _share(self, extraction: Extraction) -> AbstractContextManager[Share]:
@@ -161,7 +164,8 @@ class Runner:
         while left or self._pending or self._again:
             self._check()
             while left and self._has_room() and self._window.take(share):
-                partition = next(more, None)  # only now, since its size is that of all that has been measured
+                with report.timing.of(PLAN):
+                    partition = next(more, None)  # only now, since its size is that of all that has been measured
                 if partition is None:
                     left = False
                     self._window.give(share)
@@ -176,7 +180,8 @@ class Runner:
             for partition, outcome in arrived:
                 self._window.give(share)
                 self._learn(partition, outcome)
-                sink.add(outcome)
+                with report.timing.of(COMMIT):
+                    sink.add(outcome)
                 report.add(extraction.collection_id, outcome)
                 log.debug("partition done", extra={"partition": partition.index})
 

@@ -227,12 +227,16 @@ class Worker:
             labels = [step.label for step in pipeline.steps[steps[0] : last]]
             facts = {"run_id": extraction.run_id, "partition": outcome.index}
             with self._pulse.of(facts, labels, rows.num_rows, pipeline.host) as call:
+                began = time.perf_counter()
                 try:
                     result = pipeline.host.run(_visible(rows), call.hear, None if whole else (steps[0], last))
                 finally:
+                    _count(outcome, "host", began)
                     outcome.log = (outcome.log + call.rest_of_log())[-LOG_BYTES:]
             _note_memory(outcome, pipeline.host)
+        began = time.perf_counter()
         kept = keep(rows, pipeline, result)
+        _count(outcome, "check", began)
         outcome.failures += [_reported(rows, failure) for failure in result.failures]
         outcome.dropped += result.rows_dropped
         for label, seconds in result.step_seconds.items():

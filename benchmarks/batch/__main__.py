@@ -38,21 +38,25 @@ def main() -> None:
     console = Console()
     peers = PEERS if not arguments.no_peers and peers_installed() else ()
     table = Table("workload", "bare loop", "openpeek", "target", *peers, title="Seconds, and ratios to the bare loop")
+    spent: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="openpeek-bench-") as folder, Platform(Path(folder)) as platform:
         for name in arguments.workloads or WORKLOADS:
             workload = scaled(WORKLOADS[name], arguments.scale)
             console.print(f"{workload.title} …")
-            seconds, where = measure(workload, platform, Path(folder) / name, arguments.rounds, peers)
+            seconds, cpu, spent[workload.title] = measure(
+                workload, platform, Path(folder) / name, arguments.rounds, peers
+            )
             table.add_row(workload.title, *cells(seconds, workload.target, peers))
-            console.print(f"  {where}")
+            console.print(f"  processor time: {cpu}")
         console.print(f"memory of driver, scheduler and workers, at most: {platform.peak_mb():.0f} MB")
     console.print(table)
+    console.print(where_it_goes(spent))
 
 
 def measure(
     workload: Workload, platform: Platform, folder: Path, rounds: int, peers: tuple[str, ...]
-) -> tuple[dict[str, float], str]:
-    """Median seconds of each contestant, and what ours says of where its time went."""
+) -> tuple[dict[str, float], str, dict[str, float]]:
+    """Median seconds of each contestant, their processor time, and where ours went: the median of each part."""
     folder.mkdir()
     with ExitStack() as stack:
         source = inputs(workload, platform, folder)
@@ -69,14 +73,32 @@ def measure(
         meters = {"bare": bare.cpu_s, "ours": platform.cpu_s}
         taken: dict[str, list[float]] = {name: [] for name in contestants}
         used: dict[str, list[float]] = {name: [] for name in meters}
+        parts: list[dict[str, float]] = []
         for _ in range(rounds):
             for name, run in contestants.items():
                 before = meters[name]() if name in meters else 0.0
                 taken[name].append(run())
                 if name in meters:
                     used[name].append(meters[name]() - before)
+            parts.append(ours.where())
     cpu = ", ".join(f"{name} {median(seconds):.2f} s" for name, seconds in used.items())
-    return {name: median(seconds) for name, seconds in taken.items()}, f"processor time: {cpu}; {ours.where()}"
+    where = {name: median(part[name] for part in parts) for name in parts[0]}
+    return {name: median(seconds) for name, seconds in taken.items()}, cpu, where
+
+
+def where_it_goes(spent: dict[str, dict[str, float]]) -> Table:
+    """Our time by what it went to, a column a workload.
+
+    Workers' seconds are those of both together, and the driver's go by while they work, but for what opens and ends a
+    batch.
+    """
+    table = Table("", *spent, title="Where our time goes, medians: driver, then workers")
+    for name in next(iter(spent.values())):
+        table.add_row(
+            name,
+            *(f"{parts[name]:.0f}" if name == "partitions" else f"{parts[name]:.2f} s" for parts in spent.values()),
+        )
+    return table
 
 
 def inputs(workload: Workload, platform: Platform, folder: Path) -> Path:

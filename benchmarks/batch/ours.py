@@ -1,6 +1,5 @@
 """The platform as a user runs it: `mixpeek up`, a published plugin, an import, a batch, and a search for the last row."""
 
-import json
 import os
 import socket
 import subprocess
@@ -24,7 +23,6 @@ RUNNING = {"PENDING", "IN_PROGRESS", "PROCESSING"}
 POLL_S = 0.05
 SAMPLE_S = 0.5
 FILES = "bench-files"
-SHOWN = ("first_document_s", "performance")
 
 
 class Platform:
@@ -144,13 +142,31 @@ class Ours:
         written = (task.get("additional_data") or {}).get("documents_written")
         if task["status"] != "COMPLETED" or written != workload.rows or not found["results"]:
             raise SystemExit(f"The batch is {task['status']} with {written} documents: {task.get('error')}")
-        self._last = (task.get("additional_data") or {}) | {"first_document_s": first}
+        self._last = (task.get("additional_data") or {}) | {"first_document_s": first, "seconds": seconds}
         return seconds
 
-    def where(self) -> str:
-        """Where the time of the last round went, as its report says."""
-        parts = {k: v for k, v in self._last.items() if k in SHOWN}
-        return f"import {self._import_s:.2f} s; last round: {json.dumps(parts, default=str)}"
+    def where(self) -> dict[str, float]:
+        """Seconds of the last round by what they went to: of the workers together, and of the driver meanwhile."""
+        found = self._last["performance"]
+        worker, driver = found["seconds"], found["driver_seconds"]
+        known = {name: worker.get(name, 0.0) for name in ("read", "host", "check", "write")}
+        return {
+            "import": self._import_s,
+            "first document": self._last["first_document_s"] or self._last["seconds"],
+            "open": driver["open"],
+            "plan": driver["plan"],
+            "commit": driver["commit"],
+            "records": driver["records"],
+            "ask and list": self._last["seconds"] - found["wall_s"],
+            "read": known["read"],
+            "transport, convert": max(known["host"] - found["plugin_s"], 0.0),
+            "plugin": found["plugin_s"],
+            "check": known["check"],
+            "write": known["write"],
+            "other": max(worker["total"] - sum(known.values()), 0.0),
+            "idle": found["idle_s"],
+            "partitions": found["partitions"],
+        }
 
 
 def family(home: Path) -> list[psutil.Process]:

@@ -108,6 +108,7 @@ def _lines(now: dict[str, Any], found: dict[str, Any]) -> list[tuple[str, str]]:
     lines += [
         ("plugin", f"{found['plugin_s']:.2f} s"),
         ("framework", f"{found['framework_s']:.2f} s"),
+        ("idle", f"{found.get('idle_s', 0.0):.2f} s"),
         ("in all", f"{found['wall_s']:.2f} s, {found['rows_per_s'] or 0:,.0f} rows/s"),
         ("partitions", f"{found['partitions']}, {found['host_restarts']} hosts restarted"),
         ("data", f"{_megabytes(found['bytes_in'])} in, {_megabytes(found['bytes_out'])} out"),

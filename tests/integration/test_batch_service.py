@@ -366,6 +366,10 @@ def test_a_finished_batch_keeps_a_report_of_time_memory_and_failures(tenant: Ten
     found = batch.tier_tasks[0]["performance"]
     assert found["step_seconds"]["Words"] > 0
     assert found["plugin_s"] + found["framework_s"] == pytest.approx(found["seconds"]["total"], abs=0.01)
+    assert found["seconds"]["host"] > found["plugin_s"]
+    driver = found["driver_seconds"]
+    assert 0 < driver["plan"] + driver["commit"] <= driver["open"] + driver["run"] <= found["wall_s"] + 0.01
+    assert found["idle_s"] >= 0
     assert found["bytes_in"] > 0 and found["bytes_out"] > 0
     assert found["host_restarts"] >= 1
     assert all(peak_mb > 10 for peak_mb in found["host_peak_mb"].values()) and found["host_peak_mb"]

@@ -13,6 +13,7 @@ PERFORMANCE = {
     "step_seconds": {"Embed": 3.5},
     "plugin_s": 3.5,
     "framework_s": 0.5,
+    "idle_s": 0.25,
     "wall_s": 2.25,
     "rows_per_s": 444.4,
     "partitions": 12,
