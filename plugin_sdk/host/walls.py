@@ -113,6 +113,7 @@ def enter_zygote(site: Site, control: int) -> bool:
     """
     if NAMESPACES in site.without:
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         return False
     try:
         as_user = namespaces.enter()

@@ -20,7 +20,7 @@ from typing import IO
 import plugin_sdk
 from plugin_sdk.errors import HostFailed
 from plugin_sdk.host import board as boards
-from plugin_sdk.host import gpu
+from plugin_sdk.host import gpu, kernel
 from plugin_sdk.host.broker import Broker
 from plugin_sdk.host.cgroups import Groups, groups
 from plugin_sdk.host.connection import Connection, Number
@@ -176,6 +176,7 @@ class Zygote:
 
     def _start(self) -> None:
         """Start it with every wall; where walls are missing and that is accepted, once more without those."""
+        keep_private()
         self._groups = groups(self.settings.cgroup)
         missing = self._launch(())
         if missing:
@@ -342,6 +343,17 @@ class Zygote:
             env=environment(self.settings) | dict(env or {}),
             program=program,
         )
+
+
+def keep_private() -> None:
+    """Keep this process's memory and variables, which may hold credentials, from all others of its user: not dumpable.
+
+    On kernels before 5.14 a user without rights could then not read about its own descriptors, as `pid_of` does.
+    """
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    with open(os.devnull, "rb") as file:  # noqa: PTH123
+        if sys.platform == "linux" and not os.access(f"/proc/self/fdinfo/{file.fileno()}", os.R_OK):
+            kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
 
 
 def _forked(channel: Channel, plan: Plan, descriptors: list[int]) -> tuple[int, int | None]:

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from plugin_sdk.host import HostFailed, HostSettings, PluginHost, Zygote
+from plugin_sdk.host import HostFailed, HostSettings, PluginHost, Zygote, kernel
 from plugin_sdk.host.syscall_filter import ALWAYS, ATTRIBUTES, CHECKED
 from tests.unit.plugin_sdk.folders import write_files
 
@@ -370,6 +370,14 @@ def test_neither_worker_nor_siblings_can_be_signalled_or_traced(zygote, plugin):
 
     assert found.pop("pid") == 1
     assert {answer for answers in found.values() for answer in answers} <= {"EPERM", "ENOSYS", "ESRCH"}
+
+
+def test_what_is_above_a_host_is_closed_to_its_own_user_too(shared_host):
+    """Not dumpable: what is in memory, credentials among it, is the kernel's to keep."""
+    get_dumpable = 3
+
+    assert shared_host.alive
+    assert kernel.prctl(get_dumpable) == 0
 
 
 # Memory
@@ -733,6 +741,7 @@ def test_without_namespaces_by_consent_files_network_and_processes_stay_closed(o
     *answers, done = [answer["found"] for answer in told["answers"]]
     assert set(answers) <= {"EACCES", "EPERM", "EAFNOSUPPORT"}
     assert done == "done"
+    assert set(told["owners"].values()) == {0}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's hosts have users of their own")
@@ -787,6 +796,9 @@ def test_a_worker_without_rights_has_the_same_walls(open_plugin, user_python):
     assert pid == 1
     assert "scratch" in root
     assert "var" not in root or "home" not in root
+    assert told["user"] != 0
+    assert len(told["owners"]) == 4
+    assert set(told["owners"].values()) == {0}  # whose memory and variables nobody of the user may read belongs to root
 
 
 def test_a_plugin_that_only_root_can_read_still_runs(zygote, tmp_path):

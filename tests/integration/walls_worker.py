@@ -5,11 +5,14 @@ python -m tests.integration.walls_worker '{"plugin": folder, "deny": [name], "al
 
 import errno
 import json
+import os
 import sys
 from pathlib import Path
 
+import psutil
+
 from plugin_sdk.errors import PlatformError
-from plugin_sdk.host import HostSettings, NetworkPolicy, Zygote
+from plugin_sdk.host import HostSettings, NetworkPolicy, PluginHost, Zygote
 from plugin_sdk.host.way_out import SIOCSIFFLAGS
 
 
@@ -31,9 +34,17 @@ def main() -> None:
             host.open_realtime()
             told["answers"] = [host.predict({"code": code}) for code in asked["codes"]]
             told["log"] = host.log
+            told["owners"] = {pid: os.stat(f"/proc/{pid}/environ").st_uid for pid in family(zygote, host)}  # noqa: PTH116
+            told["user"] = os.geteuid()
     except PlatformError as error:
         told["error"] = str(error)
     sys.stdout.write(json.dumps(told))
+
+
+def family(zygote: Zygote, host: PluginHost) -> list[int]:
+    """This process, its zygote outside and inside of the namespaces, and the host."""
+    assert zygote.pid is not None
+    return [os.getpid(), zygote.pid, *(child.pid for child in psutil.Process(zygote.pid).children()), host.pid]
 
 
 def refuse(names: list[str]) -> None:
