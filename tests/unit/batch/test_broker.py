@@ -1,4 +1,4 @@
-"""The broker: models and secrets of the plugin's own tenant reach its host, nobody else's, and no secret is ever told."""
+"""The broker: files, models and secrets of the plugin's own tenant reach its host, nobody else's, and no secret is ever told."""
 
 import io
 import sys
@@ -13,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from safetensors.numpy import save
 
+from batch import assets
 from batch.broker import broker_of
 from batch.model_cache import model_file
 from core.models import archive_ref, get_model
@@ -55,7 +56,7 @@ FILES = {
     "realtime.py": """
         import os, sys
         from shared.models.loader import load_namespace_model
-        from shared.plugins import get_secret
+        from shared.plugins import get_secret, open_asset
         class RealtimeHandler:
             def predict(self, request):
                 scope = globals()
@@ -157,6 +158,54 @@ def refused(host: PluginHost, code: str) -> str:
     with pytest.raises(PluginRaised) as raised:
         host.predict({"code": code})
     return f"{raised.value.problem}\n{raised.value.traceback}"
+
+
+# Assets
+
+
+def put(stores: Stores, key: str, data: bytes, bucket: str = "") -> str:
+    """A file; its URL."""
+    bucket = bucket or stores.settings.object_bucket
+    stores.blobs._client.put_object(Bucket=bucket, Key=key, Body=data)
+    return f"s3://{bucket}/{key}"
+
+
+READ = "with open_asset({!r}) as file:\n    found = file.read().decode()"
+
+
+def test_a_file_of_the_namespace_reaches_its_plugin(host, ours, stores):
+    url = put(stores, f"{ours.scope.prefix}/bkt_1/a.txt", b"ours")
+
+    assert tried(host, READ.format(url)) == "ours"
+
+
+def test_a_file_of_anybody_else_is_refused_whether_it_is_there_or_not(host, ours, theirs, stores):
+    elsewhere = Scope(ours.scope.org_id, "ns_elsewhere")
+    urls = [
+        put(stores, f"{theirs.scope.prefix}/bkt_1/a.txt", b"theirs"),
+        put(stores, f"{elsewhere.prefix}/bkt_1/a.txt", b"of another namespace"),
+        put(stores, f"{ours.scope.prefix}x/a.txt", b"of a namespace with a longer name"),
+        put(stores, f"{ours.scope.prefix}/plugin_custom/a.zip", b"plugin", stores.settings.plugin_bucket),
+        f"s3://{stores.settings.object_bucket}/{ours.scope.prefix}/../../{theirs.scope.prefix}/bkt_1/a.txt",
+        f"s3://{stores.settings.object_bucket}/{theirs.scope.prefix}/nothing.txt",
+        "s3://somebody-s-bucket/a.txt",
+    ]
+    before = host.handed.assets
+
+    for url in urls:
+        assert "is not a file of this namespace" in refused(host, READ.format(url)), url
+    for url in ("file:///etc/passwd", "http://169.254.169.254/", "s3://", "/etc/passwd"):
+        assert refused(host, READ.format(url)), url
+    assert host.handed.assets == before
+
+
+def test_a_file_over_the_limit_is_refused_and_never_cut_short(host, ours, stores, monkeypatch):
+    monkeypatch.setattr(assets, "MAX_ASSET_BYTES", 2 << 20)
+    fits = put(stores, f"{ours.scope.prefix}/bkt_1/fits", b"x" * (2 << 20))
+    larger = put(stores, f"{ours.scope.prefix}/bkt_1/larger", b"x" * ((2 << 20) + 1))
+
+    assert len(tried(host, READ.format(fits))) == 2 << 20
+    assert "has more than 2 MiB" in refused(host, READ.format(larger))
 
 
 # Models
