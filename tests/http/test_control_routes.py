@@ -136,7 +136,7 @@ def test_object_is_created_read_changed_and_deleted(namespace: Api) -> None:
     assert namespace.ok("GET", path)["object_id"] == made["object_id"]
     assert namespace.call("DELETE", path).status_code == 204
     namespace.fails(404, "GET", path)
-    assert "shape" in namespace.fails(422, "POST", "/v1/buckets/docs/objects", text("x", metadata={"shape": 1}))
+    assert "shape" in namespace.fails(422, "POST", "/v1/buckets/docs/objects", text("x", shape=1))
 
 
 def test_uploaded_file_becomes_an_object_that_keeps_its_bytes(namespace: Api) -> None:

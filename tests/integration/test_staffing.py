@@ -14,11 +14,11 @@ pytestmark = pytest.mark.slow
 
 
 def workers_other_than(client: Client, before: set[int], wanted: int) -> set[int]:
-    """The process ids of `wanted` workers once none of them is of `before`."""
+    """The process ids of `wanted` workers, each with a slot, once none of them is of `before`."""
     deadline = time.monotonic() + 100
     while time.monotonic() < deadline:
         pids = set(client.run(os.getpid, on_error="ignore").values())
-        if len(pids) == wanted and not pids & before:
+        if len(pids) == wanted == slots(client) and not pids & before:
             return pids
         time.sleep(0.05)
     raise TimeoutError(f"{pids} after {before}")
@@ -35,9 +35,7 @@ def test_worker_that_dask_gives_up_while_it_restarts_comes_back(
             for pid in pids:
                 os.kill(pid, signal.SIGKILL)
 
-        workers_other_than(client, pids, 1)
-
-        assert slots(client) == 1
+        assert workers_other_than(client, pids, 1)
 
 
 def test_workers_whose_nannies_ended_come_back(settings: Settings) -> None:
@@ -46,6 +44,4 @@ def test_workers_whose_nannies_ended_come_back(settings: Settings) -> None:
         for nanny in list(client.cluster.workers.values()):
             client.cluster.sync(nanny.close)
 
-        workers_other_than(client, pids, 3)
-
-        assert slots(client) == 3
+        assert workers_other_than(client, pids, 3)
