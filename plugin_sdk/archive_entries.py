@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from plugin_sdk.archive_layout import check_layout
+from plugin_sdk.archive_layout import check_layout, data_start
 from plugin_sdk.errors import InvalidArchive
 
 MAX_UNPACKED_BYTES = 500 * 1024 * 1024
@@ -70,7 +70,7 @@ def zip_entries(data: bytes, budget: Budget) -> Iterator[Entry]:
             check_layout(data, archive)
             for info in archive.infolist():
                 name = _zip_name(info)
-                yield Entry(name, _zip_kind(info, name), partial(_zip_read, archive, info, name, budget))
+                yield Entry(name, _zip_kind(info, name), partial(_zip_read, data, info, name, budget))
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, OSError, ValueError, struct.error) as error:
         raise InvalidArchive(f"The zip is damaged: {error}.", REPACK) from error
 
@@ -112,36 +112,43 @@ def _mode_words(mode: int) -> str:
     return words.get(stat.S_IFMT(mode), "a special file")
 
 
-def _zip_read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, budget: Budget) -> bytes:
-    parts = []
-    try:
-        with archive.open(info) as stream:
-            while part := stream.read(CHUNK):
-                budget.spend(len(part), name)
-                parts.append(part)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        OSError,
-        ValueError,
-        struct.error,
-    ) as error:
-        raise InvalidArchive(f"{name}: the entry is damaged: {error}.", REPACK, name) from error
-    content = b"".join(parts)
+def _zip_read(data: bytes, info: zipfile.ZipInfo, name: str, budget: Budget) -> bytes:
+    """An entry's content, whose packed form ends where the directory says."""
+    packed = memoryview(data)[data_start(data, info) :][: info.compress_size]
+    content = bytes(packed) if info.compress_type == zipfile.ZIP_STORED else _inflated(packed, name, budget)
+    if info.compress_type == zipfile.ZIP_STORED:
+        budget.spend(len(content), name)
     if len(content) != info.file_size:
         raise InvalidArchive(
             f"{name}: the entry holds {len(content)} bytes, the directory says {info.file_size}.", REPACK, name
         )
+    if zlib.crc32(content) != info.CRC:
+        raise InvalidArchive(f"{name}: the entry is damaged: its checksum is wrong.", REPACK, name)
     return content
+
+
+def _inflated(packed: memoryview, name: str, budget: Budget) -> bytes:
+    parts, left = [], bytes(packed)
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        while not stream.eof:
+            part = stream.decompress(left, CHUNK)
+            left = stream.unconsumed_tail
+            if not part and not left and not stream.eof:
+                raise InvalidArchive(f"{name}: the entry is damaged: it is cut off.", REPACK, name)
+            budget.spend(len(part), name)
+            parts.append(part)
+    except zlib.error as error:
+        raise InvalidArchive(f"{name}: the entry is damaged: {error}.", REPACK, name) from error
+    if stream.unused_data:
+        raise InvalidArchive(f"{name}: the zip is damaged: data follows the end of the entry.", REPACK, name)
+    return b"".join(parts)
 
 
 def tar_gz_entries(data: bytes, budget: Budget) -> Iterator[Entry]:
     """Entries of a gzipped tar (ustar, GNU or PAX) in file order."""
     stream = _Unzipped(data, budget)
-    count, long_name = 0, ""
+    count, long_name, seen = 0, "", False
     extra: dict[str, str] = {}
     common: dict[str, str] = {}
     while (header := stream.exactly(BLOCK)) != bytes(BLOCK):
@@ -152,21 +159,27 @@ def tar_gz_entries(data: bytes, budget: Budget) -> Iterator[Entry]:
         if kind in b"xgL":
             record = stream.block(_bounded(size, name))
             if kind == b"L"[0]:
-                long_name = _text(record.split(b"\0")[0], name)
+                told, long_name = bool(long_name), _text(record.split(b"\0")[0], name)
             elif kind == b"g"[0]:
                 common |= _pax(record, name)
+                told = not common.keys().isdisjoint({"path", "size"})
             else:
-                extra = _pax(record, name)
+                told, extra = seen, _pax(record, name)
+                seen = True
+            if told or (long_name and "path" in extra):
+                raise InvalidArchive(f"{name}: the tar tells an entry's name or size twice.", REPACK, name)
             continue
         fields = common | extra
-        name = fields.get("path", long_name or name)
+        own_name, name = name, fields.get("path", long_name or name)
         size = _tar_size(fields["size"], name) if "size" in fields else size
         stream.entry, content = name, b""
         if kind in _TAR_FILE:
             content = stream.block(size)
+            if own_name.endswith("/") and not name.endswith("/"):
+                raise InvalidArchive(f"{name}: the tar calls the entry a file and a folder.", REPACK, name)
         words = "a sparse file" if any(key.startswith("GNU.sparse") for key in fields) else _tar_kind(kind, name, size)
         yield Entry(name, words, partial(bytes, content))
-        long_name, extra = "", {}
+        long_name, extra, seen = "", {}, False
     stream.finish()
 
 
@@ -201,7 +214,9 @@ def _tar_header(header: bytes) -> tuple[str, int, int]:
         raise InvalidArchive(
             f"{shown}: the tar is damaged: the checksum of the entry's header is wrong.", REPACK, shown
         )
-    prefix = header[345:500].split(b"\0")[0] if header[257:263] == b"ustar\0" else b""
+    prefix = header[345:500].split(b"\0")[0]
+    if prefix and header[257:263] != b"ustar\0":
+        raise InvalidArchive(f"{shown}: the tar's format says nothing of the first part of its name.", REPACK, shown)
     name = _text(prefix + b"/" + raw if prefix else raw, shown)
     size = _octal(header[124:136])
     if size is None:
@@ -211,7 +226,7 @@ def _tar_header(header: bytes) -> tuple[str, int, int]:
 
 def _octal(field: bytes) -> int | None:
     """A number as tar writes it; the binary form is for sizes over 8 GB, which no plugin has."""
-    digits = field.strip(b" \0")
+    digits = field.lstrip(b" ").rstrip(b" \0")
     if not all(digit in b"01234567" for digit in digits):
         return None
     return int(digits, 8) if digits else 0

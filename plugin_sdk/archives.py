@@ -180,8 +180,11 @@ def _read_entries(data: bytes, examined: Examined) -> None:
         problem = _entry_problem(entry) or names.problem(entry)
         if problem:
             examined.problems.append(problem)
-        elif entry.kind == "file" and not any(_ignored(part) for part in entry.name.split("/")):
-            examined.files[_plain(entry.name)] = entry.read()
+        elif entry.kind == "file":
+            content = entry.read()
+            if any(_ignored(part) for part in entry.name.split("/")):
+                continue
+            examined.files[_plain(entry.name)] = content
             if len(examined.files) > MAX_FILES:
                 raise _too_many(entry.name)
 
