@@ -2367,12 +2367,6 @@ def f():
     return popen('id')
 ---
 import os
-os . system ('id')
----
-import os
-(os).system('id')
----
-import os
 os.\
 system('id')
 ---
@@ -2411,8 +2405,6 @@ import dbm
 import imp
 ---
 import asyncore
----
-import dis
 ---
 import turtle
 ---

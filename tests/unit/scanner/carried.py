@@ -364,9 +364,6 @@ import torch
 (lambda g: g('x', weights_only=False))(torch.load)
 ---
 import torch
-torch.jit.load('x')
----
-import torch
 torch.ops.load_library('/x')
 ---
 import torch

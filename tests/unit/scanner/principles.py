@@ -53,9 +53,6 @@ import ffmpeg
 ffmpeg.input('x').output('y').run_async(cmd='sh')
 ---
 import httpx
-httpx.Client(transport=httpx.HTTPTransport(uds='/x'))
----
-import httpx
 httpx.HTTPTransport(**{'uds': '/x'})
 """
 
@@ -70,10 +67,6 @@ from joblib import Memory
 ---
 import sklearn
 from sklearn.externals import joblib
----
-import cloudpickle
----
-import dill
 ---
 import pandas as pd
 pd.read_pickle(b)
@@ -105,9 +98,6 @@ yaml.full_load(x)
 import yaml
 yaml.load(x, yaml.UnsafeLoader)
 ---
-import joblib
-joblib.load('x')
----
 import numexpr as ne
 ne.evaluate(x)
 ---
@@ -125,8 +115,6 @@ keras.config.enable_unsafe_deserialization()
 ---
 import psutil
 psutil.Popen(['id'])
----
-import pexpect
 ---
 import git
 git.Repo('.').git.execute(['id'])
@@ -318,12 +306,6 @@ x = f.__wrapped__.__globals__
 ---
 f.__get__(x).__func__
 ---
-x.__reduce_ex__(2)
----
-x.__getattribute__('y')
----
-object.__getattribute__(x, 'y')
----
 super().__getattribute__('x')
 ---
 object.__setattr__(x, '__class__', y)
@@ -371,12 +353,7 @@ inspect.getattr_static(x, 'y')
 import inspect
 inspect.getmodule(f)
 ---
-import inspect
-inspect.stack()
----
 from gc import get_referents
----
-from sys import modules
 ---
 import codecs
 codecs.lookup('x').decode
@@ -431,8 +408,6 @@ ds.fs
 from pydantic import Field
 x = Field(default_factory=eval)
 ---
-from pydantic import ImportString
----
 import types
 types.FunctionType(c, {})
 ---
@@ -473,26 +448,16 @@ safetensors.os
 
 STATE = r"""
 import gc
-gc.get_objects()
----
-import gc
 gc.get_referrers(x)
 ---
 import sys
 sys.modules['os']
 ---
 import sys
-sys.settrace(f)
----
-import sys
 sys.setrecursionlimit(9)
 ---
 import sys
 sys.stdin.read()
----
-import atexit
----
-import faulthandler
 ---
 import os
 os.environ['PATH'] = 'x'
@@ -504,17 +469,11 @@ import os
 os.putenv('a', 'b')
 ---
 import os
-os.dup2(1, 2)
----
-import os
 e = os.environ
 e['LD_PRELOAD'] = 'x'
 ---
 import warnings
 warnings.showwarning = f
----
-import sys
-sys.path.append('/tmp')
 ---
 import sys
 sys.path.insert(0, '/tmp')
@@ -535,9 +494,6 @@ import requests
 requests.Session.request = f
 ---
 import os
-os.chdir('/')
----
-import os
 os.umask(0)
 ---
 import os
@@ -545,9 +501,6 @@ os.nice(1)
 ---
 import os
 os.register_at_fork(before=f)
----
-import os
-os.environ.clear()
 ---
 import os
 del os.environ['PATH']
@@ -600,9 +553,6 @@ s.setdefaulttimeout(1)
 
 PRIVATE = r"""
 import sys
-sys._getframe()
----
-import sys
 sys._current_frames()
 ---
 import torch
@@ -612,13 +562,7 @@ torch.UntypedStorage._new_shared_fd(1)
 import pyarrow as pa
 pa.Array._import_from_c(1, 2)
 ---
-import tempfile
-tempfile._os.system('id')
----
 x._mgr
----
-import pandas as pd
-pd.DataFrame()._mgr
 ---
 import requests
 requests.Session()._x
@@ -663,17 +607,11 @@ df.agg('_mgr')
 
 FILE_DOORS = r"""
 import codecs
-codecs.open('/etc/passwd')
----
-import codecs
 codecs.decode('...', 'rot13')
 codecs.StreamReaderWriter(open('x'), a, b)
 ---
 import logging.config
 logging.config.dictConfig({'handlers': {'f': {'()': 'os.system', 'command': 'id'}}})
----
-import logging
-logging.FileHandler('/tmp/x')
 ---
 from logging.handlers import SocketHandler
 ---
@@ -684,13 +622,7 @@ h = pd.io.common
 h.get_handle('/etc/passwd', 'r')
 ---
 import os
-os.open('/etc/passwd', 0)
----
-import os
 os.chmod('x', 0o777)
----
-import os
-os.symlink('a', 'b')
 ---
 import os
 os.sendfile(1,2,3,4)
@@ -707,27 +639,14 @@ pathlib.Path('/etc/passwd').read_text()
 from pathlib import Path as P
 P('/x').open()
 ---
-import pathlib
-pathlib.os.system('id')
----
 import shutil
 shutil.make_archive('a', 'zip')
 ---
 import shutil
 shutil.chown('x')
 ---
-import gzip
-gzip.open('/etc/passwd')
----
-import tarfile
-tarfile.os
----
 import tokenize
 tokenize.open('/etc/passwd')
----
-import fileinput
----
-import linecache
 ---
 import numpy as np
 np.DataSource().open('/etc/passwd')
@@ -738,9 +657,6 @@ np.array(1).tofile('x')
 ---
 import pandas as pd
 pd.Series([]).pipe(open)
----
-from PIL import Image
-Image.open('x').show()
 """
 
 MEMORY = r"""
@@ -760,19 +676,8 @@ from torch.utils import cpp_extension as c
 import torch.utils.cpp_extension as c
 c.load_inline('x')
 ---
-import os
-os.memfd_create('x')
----
 import numpy as np
 np.frombuffer(b).ctypes.data_as(x)
----
-import pyarrow as pa
-pa.foreign_buffer(1, 2)
----
-import mmap
----
-import numpy as np
-np.memmap('/etc/passwd')
 ---
 import onnxruntime as o
 o.SessionOptions().register_custom_ops_library('x')
@@ -891,19 +796,7 @@ from shared.plugins.sdk import _broker
 
 SERVICES = r"""
 import asyncio
-asyncio.create_subprocess_shell('id')
----
-import asyncio
 asyncio.get_event_loop().run_in_executor(None, eval, '1')
----
-import asyncio
-asyncio.open_connection('h', 1)
----
-import http.client
----
-import urllib.request
----
-from urllib import request
 ---
 import urllib3
 urllib3.connection.socket
@@ -918,10 +811,6 @@ from concurrent.futures import ProcessPoolExecutor as P
 ---
 import threading as t
 t.Thread(target=f)
----
-import _thread
----
-import signal
 ---
 import aiohttp
 aiohttp.UnixConnector(path='/x')
@@ -951,8 +840,6 @@ anyio.connect_tcp('h', 1)
 import trio
 trio.open_tcp_stream('h', 1)
 ---
-import http.server
----
 import pandas as pd
 pd.io.common.urlopen('x')
 ---
@@ -965,12 +852,6 @@ import torch
 torch.distributed.rpc
 ---
 import torch.distributed as d
----
-import xmlrpc.client
----
-import smtplib
----
-import ftplib
 ---
 import transformers
 transformers.commands

@@ -21,8 +21,6 @@ import shelve; shelve.Unpickler(1).load()
 ---
 import pyarrow; pyarrow.lib.signal.raise_signal(9)
 ---
-import requests; requests.utils.io.open('x')
----
 import aiohttp; aiohttp.payload.io.open('x')
 ---
 import tarfile; tarfile.bltn_open('x')
@@ -98,8 +96,6 @@ import torch; torch.utils.data.DataLoader([1], num_workers=2)
 ---
 import torch; torch.fx.symbolic_trace(print)
 ---
-import torch; torch.utils.model_zoo.load_url('http://x')
----
 import torch; torch._C._jit_set_profiling_mode(False)
 ---
 import torch; torch._dynamo
@@ -124,8 +120,6 @@ from transformers import AutoModel
 def f(trust): return AutoModel.from_pretrained('x', trust_remote_code=trust)
 f(True)
 ---
-import PIL.Image; PIL.Image.builtins.eval
----
 from PIL import Image; Image.os.system('x')
 ---
 from PIL import features; features.os
@@ -134,15 +128,11 @@ from PIL import EpsImagePlugin; EpsImagePlugin.subprocess
 ---
 from PIL import Image, ImageFont; ImageFont.os
 ---
-import imageio; imageio.core.util.os
----
 import imageio.plugins.ffmpeg
 ---
 import librosa; librosa.util.files.os
 ---
 import soundfile; soundfile._os
----
-import onnxruntime; onnxruntime.capi.os
 ---
 import safetensors.torch; safetensors.torch.os
 ---
@@ -298,8 +288,6 @@ import io; io.TextIOWrapper(io.FileIO(3))
 ---
 import logging; logging.os.system('x')
 ---
-import logging; logging.getLogger().manager.loggerDict
----
 import logging; logging.Logger.manager
 ---
 import logging; logging.sys.modules
@@ -344,12 +332,6 @@ import numpy as np; np.lib.format.open_memmap('x')
 ---
 import numpy as np; np.DataSource().open('x')
 ---
-import numpy as np; np.array([1]).tofile('/tmp/x')
----
-import pyarrow as pa; pa.memory_map('/etc/passwd')
----
-import pyarrow as pa; pa.OSFile('/etc/passwd')
----
 import pyarrow.fs as f; f.LocalFileSystem()
 ---
 import pyarrow as pa; pa.deserialize(b'')
@@ -357,8 +339,6 @@ import pyarrow as pa; pa.deserialize(b'')
 import pyarrow.cuda
 ---
 import polars as pl; pl.Expr.deserialize(b'', format='binary')
----
-import polars as pl; pl.col('a').map_elements(eval)
 ---
 import polars as pl; pl.plugins.register_plugin_function(plugin_path='x.so', function_name='f', args=[])
 ---
@@ -378,8 +358,6 @@ import sys; sys._getframe(0)
 import sys; sys.settrace(lambda *a: None)
 ---
 import sys; sys.meta_path.append(1)
----
-import sys; sys.path.insert(0, '/tmp')
 ---
 import sys; sys.breakpointhook()
 ---
@@ -411,12 +389,6 @@ import numpy as np; np.lib.npyio.os.system('x')
 ---
 import numpy as np; np.memmap('x', mode='r')
 ---
-import numpy as np; np.fromfile('/etc/passwd')
----
-import numpy as np; np.f2py.compile('x')
----
-import pandas as pd; pd.read_pickle('x')
----
 import pandas as pd; pd.eval('__import__("os")')
 ---
 import pandas as pd; pd.io.common.os.system('x')
@@ -425,17 +397,7 @@ import pandas as pd; pd.read_hdf('x')
 ---
 import polars as pl; pl.LazyFrame.deserialize('x')
 ---
-import torch; torch.load('x', weights_only=False)
----
-import torch; torch.hub.load('a/b', 'c')
----
-import torch; torch.ops.load_library('x.so')
----
-import torch; torch.classes.load_library('x.so')
----
 import torch; torch.utils.cpp_extension.load('x', ['a.cpp'])
----
-import torch; torch.package.PackageImporter('x')
 ---
 import torch; torch.jit.load('x')
 ---
@@ -443,13 +405,9 @@ import torch.multiprocessing as mp; mp.spawn(print)
 ---
 import torch; torch.distributed.init_process_group('gloo')
 ---
-from transformers import AutoModel; AutoModel.from_pretrained('x', trust_remote_code=True)
----
 from transformers import AutoModel; k = {'trust_remote_code': True}; AutoModel.from_pretrained('x', **k)
 ---
 from transformers import pipeline; pipeline('x', trust_remote_code=1)
----
-from sentence_transformers import SentenceTransformer; SentenceTransformer('x', trust_remote_code=True)
 ---
 from transformers.utils.import_utils import os as q; q.system('x')
 ---
@@ -459,19 +417,9 @@ import PIL; from PIL import ImageShow; ImageShow.show(1)
 ---
 from PIL import ImageGrab; ImageGrab.grab()
 ---
-from PIL import Image; Image.open('x').show()
----
-from PIL import ImageMath; ImageMath.unsafe_eval('1')
----
-from PIL import ImageMath; ImageMath.eval('1')
----
 import cv2; cv2.os.system('x')
 ---
-import ffmpeg; ffmpeg.input('x').output('y').run(cmd='/bin/sh')
----
 import ffmpeg; ffmpeg.probe('x', cmd='sh')
----
-import ffmpeg; ffmpeg.input('x').output('y').run_async(cmd='sh')
 ---
 import ffmpeg; ffmpeg._run.subprocess.Popen('x')
 ---
@@ -523,11 +471,7 @@ import dataclasses; dataclasses.builtins.eval
 ---
 from pydantic import create_model; create_model('A', x=("__import__('os')", 1))
 ---
-import pydantic; pydantic.ImportString
----
 from pydantic import ImportString, TypeAdapter; TypeAdapter(ImportString).validate_python('os.system')
----
-import enum; enum.sys.modules
 ---
 import functools; functools.reduce(lambda a, b: a.__getattribute__(b), ['system'], 1)
 ---
@@ -542,8 +486,6 @@ import operator; operator.methodcaller('__subclasses__')(object)
 (lambda: 0).__code__.co_consts
 ---
 (lambda: 0).__code__.replace(co_code=b'')
----
-().__class__.__bases__[0].__subclasses__()
 ---
 type(1).mro()[-1].__subclasses__()
 ---
@@ -575,11 +517,7 @@ match print:
 ---
 import inspect; inspect.currentframe().f_back
 ---
-import inspect; inspect.stack()
----
 import inspect; inspect.getmodule(print)
----
-import gc; gc.get_objects()
 ---
 import gc; gc.get_referrers(1)
 ---
@@ -597,17 +535,11 @@ import unittest
 ---
 import webbrowser; webbrowser.open('x')
 ---
-import shelve; shelve.open('x')
----
 import dbm; dbm.open('x')
----
-import sqlite3; sqlite3.connect('x').enable_load_extension(True)
 ---
 import sqlite3; sqlite3.connect(':memory:').load_extension('x.so')
 ---
 import xml.sax; xml.sax.parse('x', None)
----
-import asyncio; asyncio.create_subprocess_shell('id')
 ---
 import asyncio; asyncio.get_event_loop().subprocess_exec(None, 'id')
 ---
@@ -618,8 +550,6 @@ import asyncio; asyncio.open_connection('x', 1)
 import asyncio; asyncio.new_event_loop().create_connection(None, 'x', 1)
 ---
 import asyncio; asyncio.get_event_loop().add_reader(0, print)
----
-import concurrent.futures as c; c.ProcessPoolExecutor()
 ---
 from concurrent.futures import thread; thread.threading
 ---
@@ -633,23 +563,15 @@ import shutil; shutil.os.system('x')
 ---
 import shutil; shutil.unpack_archive('x')
 ---
-import shutil; shutil.chown('x')
----
 import pathlib; pathlib.os.system('x')
 ---
 import pathlib; pathlib.Path('x').write_text('y')
----
-import pathlib; pathlib.Path('/etc/passwd').read_text()
 ---
 import glob; glob.os.system('x')
 ---
 import zipfile; zipfile.os
 ---
 import gzip; gzip.open('x')
----
-import bz2; bz2.open('x')
----
-import lzma; lzma.open('x')
 ---
 import codecs; codecs.open('x')
 ---
@@ -663,27 +585,17 @@ import _io; _io.open('x')
 ---
 import linecache; linecache.getline('x', 1)
 ---
-import tokenize; tokenize.open('x')
----
 import os; os.open('x', 0)
----
-import os; os.fdopen(3)
 ---
 import os; os.read(3, 1)
 ---
-import os; os.memfd_create('x')
----
 import os; os.putenv('x', 'y')
----
-import os; os.environ['LD_PRELOAD'] = 'x'
 ---
 import atexit; atexit.register(print)
 ---
 import distutils
 ---
 import this
----
-import ssl; ssl.socket
 ---
 import ssl; ssl.get_server_certificate(('x', 1))
 ---
@@ -749,15 +661,11 @@ from pickle import loads as l; l(b'')
 ---
 import pickle; pickle._loads(b'')
 ---
-import joblib; joblib.load('x')
----
 import cloudpickle; cloudpickle.loads(b'')
 ---
 import yaml; yaml.load('x')
 ---
 import yaml; yaml.unsafe_load('x')
----
-import marshal; marshal.loads(b'')
 ---
 from sklearn.externals import joblib
 ---
@@ -791,8 +699,6 @@ import os.path; os.path.genericpath.os.system('x')
 ---
 import concurrent.futures._base as b; b.threading
 ---
-import collections; collections._sys.modules
----
 import contextlib; contextlib.os
 ---
 import string; string.Formatter().get_field('0.__class__', (1,), {})
@@ -804,10 +710,6 @@ import uuid; uuid.os.system('x')
 import platform; platform.os.system('x')
 ---
 import platform; platform._syscmd_ver()
----
-import statistics; statistics.sys.modules
----
-import decimal; decimal._sys
 ---
 import difflib; difflib._namedtuple
 ---
@@ -821,35 +723,23 @@ import argparse; argparse.FileType('w')('x')
 ---
 import sched; sched.threading
 ---
-import calendar; calendar.sys
----
 import locale; locale.os
 ---
 import secrets; secrets.base64
 ---
 import hmac; hmac._hashopenssl
 ---
-import warnings; warnings.sys.modules
----
 import warnings; warnings._setoption
 ---
-import traceback; traceback.sys
----
 import traceback; traceback.walk_stack(None)
----
-import textwrap; textwrap.re.copyreg
 ---
 import tomllib; tomllib.load(open('x'))
 ---
 import plistlib; plistlib.os
 ---
-import mimetypes; mimetypes.os
----
 import email; email.sys
 ---
 import zoneinfo; zoneinfo.reset_tzpath(['/'])
----
-import pprint; pprint._sys
 ---
 import reprlib; reprlib.builtins
 ---
