@@ -1,6 +1,7 @@
 """The system calls that confine a host and that Python has no function for; each raises OSError with what it was for."""
 
 import ctypes
+import errno
 import itertools
 import os
 import sys
@@ -26,8 +27,10 @@ def syscall(what: str, number: int, *arguments: object) -> int:
     """Make a system call by its number.
 
     Raises:
-        OSError: the kernel refused; `what` is in its text.
+        OSError: the kernel refused, or is another than Linux, where numbers mean other calls; `what` is in its text.
     """
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, f"{what}: only Linux has this")
     return checked(what, _libc.syscall(ctypes.c_long(number), *map(_argument, arguments)))
 
 

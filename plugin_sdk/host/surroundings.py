@@ -14,6 +14,7 @@ CONTROL_FD, LOG_FD, BOARD_FD = 800, 801, 802
 
 def keep_descriptors(control: int, log: int, board: int) -> None:
     """Each at its fixed place, the log as standard output too; all others closed."""
+    _make_room()
     for now, place in ((control, CONTROL_FD), (log, LOG_FD), (board, BOARD_FD)):
         os.dup2(now, place, inheritable=False)
     null = os.open(os.devnull, os.O_RDONLY)
@@ -52,6 +53,13 @@ def surround(env: Mapping[str, str], folder: str) -> None:
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
         numpy_random.seed()
+
+
+def _make_room() -> None:
+    """Have those places allowed where few descriptors are, as macOS does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft <= BOARD_FD:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (BOARD_FD + 1, hard))
 
 
 def _highest_descriptor() -> int:
