@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from plugin_sdk.host import HostFailed, HostSettings, PluginHost, Zygote, kernel
+from plugin_sdk.host import HostFailed, HostSettings, PluginHost, Zygote, kernel, landlock
 from plugin_sdk.host.syscall_filter import ALWAYS, ATTRIBUTES, CHECKED
 from tests.unit.plugin_sdk.folders import write_files
 
@@ -866,6 +866,27 @@ def test_a_host_has_the_device_files_of_its_gpu_and_of_no_other(gpu_host, shared
     assert found.pop("shown") == sorted({"nvidia251", *(n for n in found if n not in ("nvidia250", "visible"))})
     assert (found["nvidia250"], found["nvidia251"], found["nvidiactl"], found["visible"]) == ("ENOENT", 1, 1, "0")
     assert tried(shared_host, "found = [name for name in os.listdir('/dev') if 'nvidia' in name]") == []
+
+
+def test_device_requests_reach_the_gpu_and_its_driver_alone(gpu_host, shared_host):
+    """Which requests the driver takes nobody can say; whose device they go to Landlock can."""
+    code = """
+        import fcntl
+        def ask(path, request):
+            with open(path, "rb", buffering=0) as device:
+                return outcome(fcntl.ioctl, device, request)
+        ALLOCATE, PUSH_INPUT = 0xC020462B, 0x5412
+        found = {{path: [ask(path, ALLOCATE), ask(path, PUSH_INPUT)] for path in {paths!r}}}
+        """
+    gpu, driver, other = "/dev/nvidia251", "/dev/nvidiactl", "/dev/zero"
+
+    found = tried(gpu_host, code.format(paths=[gpu, driver, other]))
+    without = tried(shared_host, code.format(paths=[other]))
+
+    assert found.pop(gpu) == found.pop(driver) == ["ENOTTY", "ENOTTY"]  # what stands in for them knows none
+    expected = "EACCES" if landlock.version() >= 5 else "ENOTTY"
+    assert found == {other: [expected, expected]}
+    assert without == {other: ["EPERM", "EPERM"]}
 
 
 def test_cuda_finds_what_it_can_not_start_without(gpu_host):
