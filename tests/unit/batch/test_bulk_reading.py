@@ -10,9 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch.bulk.cursors import Cursors
+from batch.bulk.files import RangeFile
 from batch.bulk.parts import BulkPart, BulkSource, Column, Piece, cut
 from batch.bulk.reading import part_ids
 from batch.bulk.replaced import RowsReplaced
+from batch.bulk.tables import parquet_parts
 from batch.partitions import Extraction, Partition
 from batch.reading import Reader, partition_ids
 from core.collections import ExtractorConfig
@@ -256,3 +258,24 @@ def test_a_part_of_which_rows_are_left_out_or_named_otherwise_says_nothing_of_it
         part = BulkPart(other, pieces)
         assert RowsReplaced.of(part, read(moto_stores, part)) is None
     assert RowsReplaced.of(b"", table) is None
+
+
+def test_an_import_reads_a_file_of_small_row_groups_with_few_requests(
+    moto_stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    piece = put(moto_stores, bodies(2_000), group_rows=10)[0]
+    asked: list[int] = []
+    read_range = Blobs.read_range
+
+    def counted(blobs: Blobs, ref: BlobRef, start: int, length: int, etag: str) -> bytes:
+        asked.append(length)
+        return read_range(blobs, ref, start, length, etag)
+
+    monkeypatch.setattr(Blobs, "read_range", counted)
+    file = RangeFile(moto_stores.blobs, piece.url, piece.etag, piece.size_bytes)
+
+    parts = list(parquet_parts(file, piece.url, ["year", "body"]))
+
+    assert [year for part in parts for year in part.table["year"].to_pylist()] == list(range(2_000))
+    assert parts[0].table.column_names == ["year", "body"]
+    assert len(asked) < 10
