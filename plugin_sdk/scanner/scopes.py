@@ -11,7 +11,8 @@ from typing import Any
 Value = tuple[str, Any]
 """What an expression may be: ("lib", dotted path) for anything that comes from outside the plugin, ("mod", name),
 ("def", scope), ("cls", scope), ("obj", scope) for its own modules, functions, classes and instances, ("txt", text),
-("box", values) for a container of values, ("any", "") beside what a variable holds that may hold almost anything."""
+("box", values) for a container of values, ("any", "") beside what a variable holds that may hold almost anything,
+("may", "be no object") beside what a method's `self` may be that is no object of its class."""
 
 EVAL, SINK = 0, 1
 

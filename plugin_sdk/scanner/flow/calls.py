@@ -4,7 +4,7 @@ import ast
 
 from plugin_sdk.scanner.flow.objects import PUT, Objects
 from plugin_sdk.scanner.flow.paths import PASS_THROUGH, REGISTRARS, called_path, type_of
-from plugin_sdk.scanner.flow.values import NOTHING, Values, boxed, is_method
+from plugin_sdk.scanner.flow.values import NO_OBJECT, NOTHING, Values, boxed, is_method
 from plugin_sdk.scanner.scopes import Scope, Value
 
 CARRYING = {"lib", "box", "def"}
@@ -200,7 +200,7 @@ class Calls(Objects):
 
     def _may_be_no_object(self, function: Scope) -> None:
         """A method may get something else than an object of its class as `self`."""
-        self.write(function.names[function.params[0]], {("cls", function.parent)})
+        self.write(function.names[function.params[0]], {NO_OBJECT})
 
     def _carried(self, given: Values) -> Values:
         """A module handed to somebody else's function, or given by a lambda, may come back inside what that returns."""

@@ -56,6 +56,8 @@ class Memory:
         """Texts that were judged as code in a scope, and are none or do no harm."""
         self.harmless_uses: set[tuple[str | Values, ...]] = set()
         """Names and attributes, with what they may be, that were judged and do no harm wherever they stand."""
+        self.no_formats: set[Values] = set()
+        """Sets of values without a text that could be a format."""
         self.sent = Var()
         self.raised = Var()
         self._unclear = Var()

@@ -8,7 +8,7 @@ from typing import Any
 from plugin_sdk.scanner.flow.expressions import Expressions
 from plugin_sdk.scanner.flow.objects import PUT
 from plugin_sdk.scanner.flow.paths import REGISTRARS
-from plugin_sdk.scanner.flow.values import Values, boxed
+from plugin_sdk.scanner.flow.values import NO_OBJECT, Values, boxed
 from plugin_sdk.scanner.scopes import Scope, Value, Var
 
 BINDING = re.compile(
@@ -88,7 +88,7 @@ class Stores(Expressions):
     def _sink_self(self, spec: tuple[str, Scope], scope: Scope, name: str) -> None:
         self.write(scope.names[name], {self.instance(spec[1])})
         if self._may_get_class(scope.node, spec[1]):
-            self.write(scope.names[name], {("cls", spec[1])})
+            self.write(scope.names[name], {NO_OBJECT})
 
     def _binds_self(self, node: ast.AST) -> bool:
         """Whether a function of a class is called with an object, or its class, before what its caller gives."""

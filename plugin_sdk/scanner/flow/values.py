@@ -33,6 +33,9 @@ MAX_CHANGES = 12
 
 ANYTHING: Value = ("any", "")
 
+NO_OBJECT: Value = ("may", "be no object")
+"""Beside the `self` of a method that may get something else than an object of its class."""
+
 DULL: set[Value] = {
     ("lib", f"builtins.{name}")
     for name in BUILTINS

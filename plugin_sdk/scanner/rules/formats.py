@@ -37,11 +37,17 @@ class FormatRules(CodeRules):
 
     def _handed_texts(self, node: ast.Call, functions: frozenset[Value]) -> None:
         """A library that is given a format text fills it with objects that nobody sees."""
-        if functions and all(kind in {"def", "cls"} for kind, _ in functions):
-            return
-        for argument in [*node.args, *(item.value for item in node.keywords)]:
-            for text in _format_texts(self.flow.of(argument)):
-                self._reaching(argument, text)
+        of, plain = self.flow.of, self.flow.no_formats
+        for argument in (*node.args, *(item.value for item in node.keywords)):
+            values = of(argument)
+            if not values or values in plain:
+                continue
+            texts = list(_format_texts(values))
+            if not texts:
+                plain.add(values)
+            elif not functions or any(kind not in {"def", "cls"} for kind, _ in functions):
+                for text in texts:
+                    self._reaching(argument, text)
 
     def _format_method(self, node: ast.Attribute) -> None:
         """`"{0.os.environ}".format` without a call: whoever gets it calls it."""

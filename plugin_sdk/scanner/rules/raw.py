@@ -33,7 +33,7 @@ class RawRules(FormatRules):
 
     def _array_over_memory(self, node: ast.Call, path: str, arguments: list[ast.expr]) -> None:
         """An array of objects over bytes makes objects of any address."""
-        if ARRAYS.fullmatch(path):
+        if path.startswith("numpy.") and ARRAYS.fullmatch(path):
             name = path.removesuffix(".__new__").removesuffix("()")
             for ending, places in OVER_MEMORY.items():
                 if name.endswith(f".{ending}"):
@@ -77,7 +77,7 @@ class RawRules(FormatRules):
 
     def _called_by_loading(self, node: ast.Call, path: str, arguments: list[ast.expr]) -> None:
         """Functions that torch is told to trust are called with what a file says."""
-        if ALLOW_CALLS.fullmatch(path):
+        if path.startswith("torch.serialization.") and ALLOW_CALLS.fullmatch(path):
             for argument in [*arguments, *(item.value for item in node.keywords)]:
                 for kind, what in self.flow.of(argument):
                     for inner, trusted in what if kind == "box" else [(kind, what)]:

@@ -1124,6 +1124,59 @@ x = A(); x.a(np); x.b()
 """A method whose first argument is no object of its class."""
 
 LOOK_ALIKES = r"""
+from sklearn.base import BaseEstimator, TransformerMixin
+def timed(function):
+    def inner(self, *args):
+        return function(self, *args)
+    return inner
+class Node:
+    def __init__(self):
+        self.next_node = None
+class Tree(BaseEstimator, TransformerMixin):
+    def __init__(self):
+        self.root_ = Node()
+        self.last_ = Node()
+    @timed
+    def fit(self, rows):
+        self.root_.next_node = self.last_
+        self.last_.next_node = self.root_
+        return self
+---
+import functools
+import numpy as np
+SCORES = {"mean": np.mean, "sum": np.sum, "min": np.min, "max": np.max, "std": np.std, "var": np.var, "median": np.median, "prod": np.prod, "ptp": np.ptp, "all": np.all}
+class Scorer:
+    def __init__(self, name):
+        self._name = name
+        self._history = []
+    @functools.lru_cache(maxsize=None)
+    def _function(self):
+        return SCORES[self._name]
+    def _apply(self, function, values):
+        self._history.append(self._name)
+        return float(function(values))
+    def __call__(self, batch):
+        batch["score"] = [self._apply(self._function(), values) for values in batch["values"]]
+        batch["count"] = len(self._history)
+        return batch
+---
+import numpy as np
+import pandas as pd
+from concurrent.futures import ThreadPoolExecutor
+class Parallel:
+    def __init__(self, config):
+        self._pool = ThreadPoolExecutor(4)
+        self._lengths = []
+    def _length(self, text):
+        self._lengths.append(len(text))
+        return self._scaled(np.log1p, len(text))
+    def _scaled(self, function, value):
+        self._scale = 2.0
+        return float(function(value)) * self._scale
+    def __call__(self, batch: pd.DataFrame) -> pd.DataFrame:
+        batch["length"] = list(self._pool.map(self._length, batch["data"]))
+        return batch
+---
 import pandas as pd
 @pd.api.extensions.register_dataframe_accessor("stats")
 class Stats:
