@@ -5,6 +5,7 @@ only this service and its workers have; plugin hosts and other users of the mach
 """
 
 import logging
+import multiprocessing
 import os
 import threading
 import time
@@ -14,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import dask
+import distributed.utils
 from distributed import Client
 from distributed.security import Security
-from distributed.utils import get_mp_context
 
 from batch.gpu_workers import local_cluster
 from batch.remote import check_remote, connected
@@ -159,7 +160,8 @@ def gpus(client: Client) -> int:
 def _forked() -> Iterator[None]:
     """Workers here are forked from a process that has their imports done: it is all there once, and they start at once."""
     with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
-        get_mp_context().set_forkserver_preload(["batch.preloaded"])
+        multiprocessing.get_context("forkserver").set_forkserver_preload(["batch.preloaded"])
+        distributed.utils._forkserver_preload_set = True  # else Dask imports pandas here, to preload that instead
         yield
 
 

@@ -4,6 +4,9 @@ import gc
 import warnings
 
 import batch.worker  # noqa: F401
+import plugin_sdk.host.compact
+import plugin_sdk.host.passing
+import plugin_sdk.host.results  # noqa: F401
 from core.stores.aws import preload
 
 warnings.filterwarnings(

@@ -13,7 +13,7 @@ from batch.partitions import Outcome
 from core.stores.commits import Replacing
 from plugin_sdk.outcomes import StepInfo
 from plugin_sdk.pipeline import ResourceType
-from plugin_sdk.rows import document_names
+from plugin_sdk.positions import document_names
 
 
 class Segment(NamedTuple):

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pandas.util import hash_array
 
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
 MIXER = np.uint64(0x9E3779B97F4A7C15)
@@ -33,6 +32,8 @@ def hashes(column: Any) -> Hashes:
         found[rows] = _mixed(data[offsets[rows][:, None] + np.arange(length)], length)
     long = np.flatnonzero(lengths > SHORT_BYTES)
     if long.size:
+        from pandas.util import hash_array  # ids are short: most processes never need it
+
         found[long] = hash_array(column.take(pa.array(long)).to_numpy(zero_copy_only=False), categorize=False)
     return found
 

@@ -12,16 +12,8 @@ from plugin_sdk.comparing import same_values
 from plugin_sdk.given import Given, columns_of
 from plugin_sdk.nested import Snapshot
 from plugin_sdk.outcomes import LINEAGE, RowFailure
-from plugin_sdk.rows import (
-    Columns,
-    Positions,
-    Unidentified,
-    document_names,
-    identify,
-    in_place,
-    renumbered,
-    same_memory,
-)
+from plugin_sdk.positions import Positions, document_names, in_place
+from plugin_sdk.rows import Columns, Unidentified, identify, renumbered, same_memory
 
 MAX_NAME = 1000
 Mask = npt.NDArray[np.bool_]

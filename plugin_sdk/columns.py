@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plugin_sdk.encoded import Bad, Encoded
+from plugin_sdk.positions import total
 from plugin_sdk.storable import INFINITE, as_items, as_json, as_real, as_text, as_truth, as_whole, is_null, why_not
-from plugin_sdk.vectors import total
 
 
 def encode_as(values: "pd.Series[Any]", kind: pa.DataType | None) -> Encoded:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from plugin_sdk.comparing import same
-from plugin_sdk.rows import Positions
+from plugin_sdk.positions import Positions
 from plugin_sdk.storable import is_null
 
 PLAIN = 2

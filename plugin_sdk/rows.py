@@ -1,13 +1,13 @@
-"""Which row of a batch each returned row comes from, and what its document is called."""
+"""Which row of a batch each returned row comes from."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-Positions = npt.NDArray[np.int64]
+from plugin_sdk.positions import Positions, in_place
+
 Columns = dict[str, Any]
 """Arrays, of pandas or numpy, by name."""
 
@@ -43,19 +43,6 @@ def identify(given: Columns, returned: Columns, count: int, index: pd.Index) -> 
     if found is None:
         raise Unidentified(f"{len(index)} rows for {count} without document_id, so that they cannot be told apart")
     return None if in_place(found, count) else found
-
-
-def in_place(positions: Positions, count: int) -> bool:
-    """Whether these are all of `count` rows, in order."""
-    return len(positions) == count and bool((positions == np.arange(count)).all())
-
-
-def document_names(ids: Iterable[str | None], ordinals: Positions) -> list[str | None]:
-    """The id of each row: its source's, with `_1`, `_2`, … for the second row that came from it and those after."""
-    return [
-        f"{name}_{ordinal}" if ordinal and name is not None else name
-        for name, ordinal in zip(ids, ordinals, strict=True)
-    ]
 
 
 def renumbered(origin: Positions, ordinal: Positions, expanded: Positions) -> Positions:

@@ -17,7 +17,7 @@ from plugin_sdk.assembly import BrokenRule, Piece, Rows, joined, piece_of
 from plugin_sdk.fitting import release_memory
 from plugin_sdk.manifest import Manifest
 from plugin_sdk.outcomes import RowFailure
-from plugin_sdk.rows import Positions
+from plugin_sdk.positions import Positions
 from plugin_sdk.step import Step
 from plugin_sdk.step_failures import Failed, author_traceback, cut, named, sentence
 from plugin_sdk.writing import write

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from plugin_sdk.encoded import Bad, Encoded
+from plugin_sdk.positions import total
 from plugin_sdk.storable import Unstorable, described, is_null, why_not
 
 SHAPE, DTYPE = attrgetter("shape"), attrgetter("dtype")
@@ -26,12 +27,6 @@ def encode_vectors(values: "pd.Series[Any]", dim: int) -> Encoded:
     if matrix is not None and np.isfinite(total(matrix)):
         return Encoded(pa.FixedSizeListArray.from_arrays(pa.array(matrix.reshape(-1)), dim))
     return _one_by_one(objects, dim) if matrix is None else _finite_only(matrix)
-
-
-def total(matrix: np.ndarray[Any, Any]) -> float:
-    """Not finite if any number is not (and, for huge ones, sometimes without)."""
-    with np.errstate(all="ignore"):
-        return float(matrix.sum())
 
 
 def _joined(objects: np.ndarray[Any, Any], dim: int) -> np.ndarray[Any, Any] | None:

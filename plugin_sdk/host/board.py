@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from plugin_sdk.rows import Positions
+    from plugin_sdk.positions import Positions
 
 SLOTS = 64
 """Batches that can be in flight at once."""

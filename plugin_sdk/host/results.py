@@ -10,9 +10,8 @@ from plugin_sdk.host.replies import Result, Summary
 from plugin_sdk.host.tables import Known, positions
 from plugin_sdk.manifest import Manifest
 from plugin_sdk.outcomes import LINEAGE
-from plugin_sdk.rows import Positions, document_names, in_place
+from plugin_sdk.positions import Positions, document_names, in_place, total
 from plugin_sdk.schema_types import is_json, property_type, vector_type
-from plugin_sdk.vectors import total
 
 
 def assembled(

@@ -3,15 +3,17 @@
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from plugin_sdk.host.protocol import ProtocolError
 from plugin_sdk.host.transport import copy_into, shared_file, writable
-from plugin_sdk.rows import Positions, in_place
-from plugin_sdk.steps import Outcome
+from plugin_sdk.positions import Positions, in_place
+
+if TYPE_CHECKING:
+    from plugin_sdk.steps import Outcome
 
 ORIGIN, ORDINAL = ".origin", ".ordinal"
 """Names of the first two columns of a reply whose rows are others than those that were sent."""
@@ -91,7 +93,7 @@ def read_table(buffer: pa.Buffer, known: Known) -> pa.Table:
     return pa.Table.from_batches([pa.ipc.read_record_batch(body, schema) for body in bodies], schema)
 
 
-def reply_batch(outcome: Outcome) -> pa.RecordBatch:
+def reply_batch(outcome: "Outcome") -> pa.RecordBatch:
     """A result as it goes back: the written columns, after each row's origin and ordinal where rows are not as they came."""
     table = outcome.written.combine_chunks()
     if table.num_columns and table.num_rows and not outcome.ordinal.any() and in_place(outcome.origin, outcome.rows_in):
