@@ -27,7 +27,8 @@ class Segment(NamedTuple):
 class Carried:
     """A partition between two segments: its rows as the steps before `step` left them, and all that was reported.
 
-    `replaced` is known where every planned row gives its one document; else it is worked out row by row.
+    `replaced` is known where every planned row gives its one document; else it is worked out row by row. `written` are
+    the columns that the steps before `step` wrote, which later ones may take away.
     """
 
     step: int
@@ -36,6 +37,7 @@ class Carried:
     parts: list[pa.Table]
     outcome: Outcome
     replaced: Replacing | None = None
+    written: frozenset[str] = frozenset()
 
 
 def segments_of(steps: Sequence[StepInfo]) -> list[Segment]:

@@ -67,6 +67,16 @@ class StaysTogether(Exception):
 
 
 EVERY_STEP = 1 << 30
+
+
+class Span(NamedTuple):
+    """Steps of a pipeline: those from `first` on and before `until`, and the columns that those before `first` wrote."""
+
+    first: int
+    until: int
+    earlier: frozenset[str] = frozenset()
+
+
 Keep = Callable[[pa.Table, Pipeline, Result], pa.Table]
 """What to keep of a run: given its rows, the pipeline that ran, and the result."""
 
@@ -159,19 +169,21 @@ class Worker:
 
     def _advance(self, extraction: Extraction, carried: Carried, until: int) -> Carried:
         assert extraction.plugin is not None  # only a plugin has segments
-        outcome, step = deepcopy(carried.outcome), carried.step
+        outcome, step, written = deepcopy(carried.outcome), carried.step, set(carried.written)
 
         def keep(rows: pa.Table, pipeline: Pipeline, result: Result) -> pa.Table:
             if any(failure.column for failure in result.failures):
                 raise StaysTogether
+            written.update(name for name in result.written if name not in carried.inputs.table.column_names)
             return renamed(result.table, ids)
 
         ids = carried.inputs.table["document_id"].to_pylist()
+        span = Span(step, until, carried.written)
         try:
-            parts = self._run_rows(extraction, extraction.plugin, carried.parts, (step, until), outcome, keep)
+            parts = self._run_rows(extraction, extraction.plugin, carried.parts, span, outcome, keep)
         except StaysTogether:
             return carried
-        return replace(carried, step=until, parts=parts, outcome=outcome)
+        return replace(carried, step=until, parts=parts, outcome=outcome, written=frozenset(written))
 
     def _extract(self, extraction: Extraction, carried: Carried, schema: pa.Schema) -> list[pa.Table]:
         outcome, inputs = carried.outcome, carried.inputs
@@ -184,15 +196,15 @@ class Worker:
 
         if extraction.plugin is None:
             return [self._checked(extraction, inputs, inputs.table, schema, None, outcome)]
-        steps = (carried.step, EVERY_STEP)
-        return self._run_rows(extraction, extraction.plugin, carried.parts, steps, outcome, keep)
+        span = Span(carried.step, EVERY_STEP, carried.written)
+        return self._run_rows(extraction, extraction.plugin, carried.parts, span, outcome, keep)
 
     def _run_rows(
         self,
         extraction: Extraction,
         plugin: PluginRef,
         parts: list[pa.Table],
-        steps: tuple[int, int],
+        span: Span,
         outcome: Outcome,
         keep: Keep,
     ) -> list[pa.Table]:
@@ -202,7 +214,7 @@ class Worker:
         while trials.waiting:
             rows = trials.waiting.pop()
             try:
-                done.append(self._run_once(extraction, plugin, rows, steps, outcome, keep))
+                done.append(self._run_once(extraction, plugin, rows, span, outcome, keep))
                 trials.passed()
             except PluginRaised as error:
                 outcome.failures += _failures(rows, error)
@@ -217,19 +229,20 @@ class Worker:
         extraction: Extraction,
         plugin: PluginRef,
         rows: pa.Table,
-        steps: tuple[int, int],
+        span: Span,
         outcome: Outcome,
         keep: Keep,
     ) -> pa.Table:
         with self.hosts.lease(extraction, plugin) as pipeline, self._at_work(extraction, pipeline.host):
-            whole = steps == (0, EVERY_STEP)
-            last = min(steps[1], len(pipeline.steps))
-            labels = [step.label for step in pipeline.steps[steps[0] : last]]
+            last = min(span.until, len(pipeline.steps))
+            labels = [step.label for step in pipeline.steps[span.first : last]]
+            steps = None if span == (0, EVERY_STEP, frozenset()) else (span.first, last)
+            earlier = [name for name in rows.column_names if name in span.earlier]
             facts = {"run_id": extraction.run_id, "partition": outcome.index}
             with self._pulse.of(facts, labels, rows.num_rows, pipeline.host) as call:
                 began = time.perf_counter()
                 try:
-                    result = pipeline.host.run(_visible(rows), call.hear, None if whole else (steps[0], last))
+                    result = pipeline.host.run(_visible(rows), call.hear, steps, earlier)
                 finally:
                     _count(outcome, "host", began)
                     outcome.log = (outcome.log + call.rest_of_log())[-LOG_BYTES:]

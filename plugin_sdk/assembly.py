@@ -1,6 +1,6 @@
 """Cutting batches out of a partition's rows, and putting together what a step returned for them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,17 +61,28 @@ class Rows:
     written: dict[str, Written] = field(default_factory=dict)
     steps: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     nested: dict[str, Snapshot] = field(default_factory=dict)
+    earlier: frozenset[str] = frozenset()
+    """Columns that came with the partition, written by steps that ran elsewhere: a step may take them away."""
     _ids: list[str | None] | None = None
 
     @classmethod
-    def of(cls, frame: pd.DataFrame) -> "Rows":
+    def of(cls, frame: pd.DataFrame, earlier: Iterable[str] = ()) -> "Rows":
         """A partition before its first step."""
         count = len(frame)
         fresh = isinstance(frame.index, pd.RangeIndex) and frame.index.equals(pd.RangeIndex(count))
         here = frame if fresh else frame.reset_index(drop=True)
         columns = columns_of(here)
         before = {name: Snapshot(array) for name, array in columns.items() if array.dtype == object}
-        return cls(here, np.arange(count), np.zeros(count, np.int64), here, {}, np.zeros(count, np.int64), before)
+        return cls(
+            here,
+            np.arange(count),
+            np.zeros(count, np.int64),
+            here,
+            {},
+            np.zeros(count, np.int64),
+            before,
+            frozenset(earlier),
+        )
 
     def batch(self, positions: Positions) -> Given:
         """The rows at `positions`, numbered from 0, for a processor to change."""
@@ -128,7 +139,9 @@ def piece_of(returned: Any, given: Given, positions: Positions, rows: Rows) -> P
     changed, lineage_changed = _changed(before, after, local)
     gone: frozenset[str] = frozenset()
     if not before.keys().isdisjoint(after):
-        gone = frozenset(name for name in rows.written if name not in after)
+        gone = frozenset(
+            name for name in before if name not in after and (name in rows.written or name in rows.earlier)
+        )
     if local is None:
         return Piece(returned, positions, changed, 0, gone, lineage_changed)
     return Piece(returned, positions[local], changed, len(positions) - len(np.unique(local)), gone)
@@ -160,8 +173,9 @@ def joined(rows: Rows, pieces: Sequence[Piece], selected: Positions, step: str, 
         values = _column(rows.frame, pieces, outside, name)
         frame[name] = values if in_order else values.take(order).reset_index(drop=True)
         written[name] = Written(step, processed)
-    _remove_gone(frame, written, pieces, processed)
-    after = Rows(frame, rows.origin[taken], rows.ordinal[taken], rows.first, written, rows.steps[taken], rows.nested)
+    _remove_gone(frame, written, pieces, processed, step)
+    origin, ordinal = rows.origin[taken], rows.ordinal[taken]
+    after = Rows(frame, origin, ordinal, rows.first, written, rows.steps[taken], rows.nested, rows.earlier)
     if is_step:
         after.steps = after.steps + processed
     _name_added(after, taken)
@@ -225,17 +239,20 @@ def _previous(before: pd.DataFrame, name: str, positions: Positions) -> "pd.Seri
     return pd.Series(np.full(len(positions), None, object), dtype=object)
 
 
-def _remove_gone(frame: pd.DataFrame, written: dict[str, Written], pieces: Sequence[Piece], processed: Mask) -> None:
+def _remove_gone(
+    frame: pd.DataFrame, written: dict[str, Written], pieces: Sequence[Piece], processed: Mask, step: str
+) -> None:
     """Columns of an earlier step that this one took away: null in its rows, and no column at all if those are all."""
     if not pieces:
         return
     for name in frozenset.intersection(*(piece.gone for piece in pieces)):
         if processed.all():
             del frame[name]
-            del written[name]
+            written.pop(name, None)
         else:
             frame[name] = frame[name].astype(object).where(~processed, None)
-            written[name].processed = written[name].processed & ~processed
+            by = written.get(name, Written(step, np.zeros(len(frame), bool)))
+            written[name] = Written(by.step, by.processed & ~processed)
 
 
 def _check_names(columns: Columns, returned: pd.DataFrame) -> None:

@@ -57,6 +57,7 @@ class Outcome:
         rows_in: rows of the partition.
         rows_dropped: rows that a processor left out on purpose.
         step_seconds: wall time of each step that ran, by label.
+        gone: columns that came with the partition from earlier steps, and that these took away.
     """
 
     frame: pd.DataFrame
@@ -67,6 +68,7 @@ class Outcome:
     rows_in: int
     rows_dropped: int
     step_seconds: dict[str, float]
+    gone: list[str]
 
 
 def run_steps(
@@ -77,6 +79,7 @@ def run_steps(
     prepare: Callable[[Any], Any] | None = None,
     progress: Progress | None = None,
     complete: bool = True,
+    earlier: Sequence[str] = (),
 ) -> Outcome:
     """Run `prepare` and each step over the partition's rows, and check what they wrote.
 
@@ -87,12 +90,13 @@ def run_steps(
         prepare: called once with all rows, before the first step.
         progress: told of each batch.
         complete: whether these are the pipeline's last steps, so that every promised vector must be there.
+        earlier: columns of the frame that the pipeline's earlier steps wrote, elsewhere.
 
     Returns:
         The rows that passed and those that failed; nothing that a processor does raises here.
     """
     run = _Run(progress or Unheard())
-    rows = Rows.of(frame)
+    rows = Rows.of(frame, earlier)
     if prepare is not None:
         rows = run.stage(rows, _Stage("prepare", prepare))
     for i, step in enumerate(steps):
@@ -111,6 +115,7 @@ def run_steps(
         len(frame),
         run.dropped,
         run.seconds,
+        [name for name in earlier if name not in rows.frame],
     )
 
 

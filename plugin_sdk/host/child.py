@@ -165,6 +165,7 @@ class Host:
             prepare=self._pipeline.prepare if self._pipeline and first == 0 else None,
             progress=self._progress,
             complete=first == 0 and last >= len(self._steps),
+            earlier=asked["earlier"],
         )
         del table
         self._send_outcome(outcome)
@@ -235,6 +236,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "tracebacks": list(traces),
         "rows_dropped": outcome.rows_dropped,
         "step_seconds": outcome.step_seconds,
+        "gone": outcome.gone,
     }
 
 

@@ -206,7 +206,11 @@ class PluginHost:
         return steps
 
     def run(
-        self, table: "pa.Table", on_progress: OnProgress | None = None, steps: tuple[int, int] | None = None
+        self,
+        table: "pa.Table",
+        on_progress: OnProgress | None = None,
+        steps: tuple[int, int] | None = None,
+        earlier: Sequence[str] = (),
     ) -> Result:
         """Run the opened steps over a partition.
 
@@ -214,6 +218,7 @@ class PluginHost:
             table: one row per blob; the columns of plugin-spec §4.
             on_progress: told in this thread, every tenth of a second and at the end, how far the step is.
             steps: first and after-last step of this run; all by default.
+            earlier: columns of the table that steps before these wrote; these may take them away.
 
         Returns:
             The rows that passed with every column, and the rows that failed.
@@ -233,7 +238,7 @@ class PluginHost:
             mark, before = self._connection.log.total, self._used()
             flight.expect(labels, table.num_rows, on_progress)
             with self._passed(table) as (size, fds, own):
-                self._send(Op.RUN, {"size": size, "own": own, "steps": steps}, flight, fds)
+                self._send(Op.RUN, {"size": size, "own": own, "steps": steps, "earlier": list(earlier)}, flight, fds)
                 summary = Summary.of(self._until(Op.RESULT, flight), table.num_rows)
             known = self._known = self._known or tables.Known()
             batch = self._fetch(summary, flight, known)
@@ -242,7 +247,8 @@ class PluginHost:
             if used := spent(before, self._used()):
                 self._connection.log.add(f"used: {used}\n".encode())
             log = self._connection.log.since(mark)
-            return results.assembled(table, batch, summary.masked(self._masks), self._manifest, log, known)
+            told = summary.masked(self._masks)
+            return results.assembled(table, batch, told, self._manifest, log, known, earlier)
 
     def open_realtime(self) -> RealtimeInfo:
         """Load realtime.py, build its handler and warm it up.

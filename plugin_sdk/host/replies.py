@@ -36,6 +36,7 @@ class Summary(BaseModel):
     tracebacks: list[str]
     rows_dropped: int = Field(ge=0)
     step_seconds: dict[str, float]
+    gone: list[str] = []
 
     @classmethod
     def of(cls, frame: Frame, rows_in: int) -> "Summary":
@@ -75,9 +76,9 @@ class Result:
     """What the steps made of a partition.
 
     Attributes:
-        table: the rows that passed, in order: every column that was sent, then those the steps wrote. Vectors are
-            FixedSizeList<float32> under their feature's name; columns whose field metadata has `openpeek: json` are
-            JSON texts.
+        table: the rows that passed, in order: every column that was sent, but for those of earlier steps that these
+            took away, then those the steps wrote. Vectors are FixedSizeList<float32> under their feature's name;
+            columns whose field metadata has `openpeek: json` are JSON texts.
         written: names of the columns that the steps wrote.
         failures: the rows that failed, each with its reason.
         rows_in: rows that were sent.

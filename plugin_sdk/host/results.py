@@ -1,6 +1,6 @@
 """A partition's result: the columns that were sent, row by row where they belong, and those that came back."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +15,15 @@ from plugin_sdk.schema_types import is_json, property_type, vector_type
 
 
 def assembled(
-    table: pa.Table, batch: pa.RecordBatch, summary: Summary, manifest: Manifest | None, log: str, known: Known
+    table: pa.Table,
+    batch: pa.RecordBatch,
+    summary: Summary,
+    manifest: Manifest | None,
+    log: str,
+    known: Known,
+    earlier: Collection[str] = (),
 ) -> Result:
-    """The result of a run; `known` is what `batch` was taken back with.
+    """The result of a run; `known` is what `batch` was taken back with, `earlier` the columns that it may take away.
 
     Raises:
         ProtocolError: the reply does not fit what was sent, or what the manifest promises.
@@ -25,7 +31,11 @@ def assembled(
     placed = positions(batch, table.num_rows, known)
     written = list(zip(batch.schema, batch.columns, strict=True))[2 if placed else 0 :]
     _check(written, manifest, known)
+    if not set(summary.gone) <= set(earlier):
+        raise ProtocolError("the reply takes away columns that no earlier step wrote")
     result = table if placed is None else _moved(table, *placed)
+    if summary.gone:
+        result = result.drop_columns(list(set(summary.gone)))
     for field, column in written:
         at = result.schema.get_field_index(field.name)
         result = result.append_column(field, column) if at < 0 else result.set_column(at, field, column)

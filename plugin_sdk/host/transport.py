@@ -4,6 +4,7 @@ import array
 import fcntl
 import mmap
 import os
+import select
 import socket
 import tempfile
 import threading
@@ -109,6 +110,13 @@ def send_all(control: socket.socket, data: bytes, fds: Sequence[int] = ()) -> No
 def rights(fds: Sequence[int]) -> tuple[int, int, bytes]:
     """The ancillary message that carries descriptors."""
     return socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds).tobytes()
+
+
+def hung_up(control: socket.socket) -> bool:
+    """Whether the other side is gone."""
+    look = select.poll()
+    look.register(control, 0)
+    return bool(look.poll(0))
 
 
 def receive_some(control: socket.socket) -> tuple[bytes, list[int]]:

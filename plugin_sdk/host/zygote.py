@@ -31,7 +31,7 @@ from plugin_sdk.host.network import NetworkPolicy
 from plugin_sdk.host.programs import find_programs
 from plugin_sdk.host.protocol import FROM_ZYGOTE, Op, ProtocolError
 from plugin_sdk.host.settings import HostSettings
-from plugin_sdk.host.transport import Channel, ConnectionLost, mapped, shared_file
+from plugin_sdk.host.transport import Channel, ConnectionLost, hung_up, mapped, shared_file
 from plugin_sdk.host.walls import Plan, Site
 
 log = logging.getLogger(__name__)
@@ -167,7 +167,7 @@ class Zygote:
 
     def _ensure(self) -> Channel:
         """The running zygote's channel; one that died is replaced."""
-        if self._process is not None and self._process.poll() is not None:
+        if self._channel is not None and hung_up(self._channel.control):  # known before the process has been waited for
             self._stop()
         if self._channel is None:
             self._start()

@@ -637,6 +637,8 @@ def forging(body: str) -> str:
             "reply(columns([0], [0], x=pa.array(['abcdefg'])), swap=(b'\\0\\0\\0\\0\\7\\0\\0\\0', b'\\0\\0\\0\\0\\xff\\0\\0\\0'))",
             "no valid table",
         ),
+        ("channel.ask(Op.RESULT, {'size': 8, **SUMMARY, 'gone': [5]})", "another form"),
+        ("SUMMARY['gone'] = ['data']; reply(columns([0], [0]))", "no earlier step wrote"),
         ("channel.send(Op.READY)", "out of place"),
         ("channel.send(Op.PREDICTION, {})", "out of place"),
         ("channel.send(Op.ASSET, 7)", "no text"),

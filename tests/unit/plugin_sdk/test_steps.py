@@ -85,6 +85,43 @@ def test_rows_that_a_condition_excludes_stay_in_order_with_nulls():
     assert outcome.failures == []
 
 
+def without_pixels(batch: pd.DataFrame) -> pd.DataFrame:
+    return batch.drop(columns=["pixels"])
+
+
+def test_columns_that_steps_elsewhere_wrote_can_be_taken_away():
+    outcome = run(rows(3, pixels=[[1], [2], [3]], words=[1, 2, 3]), without_pixels, earlier=["pixels", "words"])
+
+    assert (outcome.gone, outcome.written.column_names, outcome.failures) == (["pixels"], [], [])
+    assert "pixels" not in outcome.frame and list(outcome.frame["words"]) == [1, 2, 3]
+
+
+def test_columns_that_came_with_the_rows_cannot_be_taken_away():
+    outcome = run(rows(3, pixels=[[1], [2], [3]]), without_pixels)
+
+    assert (outcome.gone, outcome.failures) == ([], [])
+    assert [list(value) for value in outcome.frame["pixels"]] == [[1], [2], [3]]
+
+
+def test_columns_taken_away_from_some_rows_are_null_there():
+    frame = rows(3, ["text/plain", "image/png", "text/plain"], pixels=[1, 2, 3])
+
+    outcome = run(frame, StepDefinition(without_pixels, condition=RowCondition.IS_TEXT), earlier=["pixels"])
+
+    assert (outcome.gone, outcome.failures) == ([], [])
+    assert outcome.written["pixels"].to_pylist() == [None, 2, None]
+
+
+def test_a_column_taken_away_may_come_again():
+    def again(batch: pd.DataFrame) -> pd.DataFrame:
+        batch["pixels"] = [f"new {i}" for i in range(len(batch))]
+        return batch
+
+    outcome = run(rows(2, pixels=[1, 2]), without_pixels, again, without_pixels, again, earlier=["pixels"])
+
+    assert (outcome.gone, outcome.written["pixels"].to_pylist()) == ([], ["new 0", "new 1"])
+
+
 @pytest.mark.parametrize(
     ("condition", "expected"),
     [
