@@ -31,6 +31,9 @@ GROWN = 1.2
 
 RETRAINED = 4.0
 RECALL = 0.995
+MARGIN = 2
+"""Times as many parts are looked into as sufficed for the queries of the measurement: others may lie further out."""
+
 QUERIES = 100
 NEIGHBOURS = 10
 REFINE = (3, 10)
@@ -136,8 +139,9 @@ def _measure(dataset: lance.LanceDataset, name: str, metric: str, rows: int, par
     nprobes = [min(2**n, partitions) for n in range(partitions.bit_length() + 1)]
     for probing in (Probing(n, refine, partitions, rows) for refine in REFINE for n in dict.fromkeys(nprobes)):
         if _recall(dataset, name, metric, queries, truth, probing) >= RECALL:
-            dataset.update_config({Probing.key(name): probing.written()})
-            log.info("index measured", extra={"column": name} | probing._asdict())
+            safe = probing._replace(nprobes=min(MARGIN * probing.nprobes, partitions))
+            dataset.update_config({Probing.key(name): safe.written()})
+            log.info("index measured", extra={"column": name} | safe._asdict())
             return True
     return False
 

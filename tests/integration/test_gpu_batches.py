@@ -122,7 +122,7 @@ def test_a_gpu_that_others_hold_is_told_with_who_holds_it(tenant: Tenant, leases
     collection = tenant.collect("frames")
     ids = tenant.put("text")
 
-    with leases.lease(5_000, "realtime replica"):
+    with leases.lease(5_000, "realtime replica", wait_s=100):  # the hosts before end meanwhile
         batch = tenant.ended(tenant.submit(ids))
 
     assert not tenant.count(collection)
