@@ -10,7 +10,7 @@ def test_first_worker_tells_what_it_can_import(moto_stores):
     assert told(moto_stores) is None
 
     with (
-        LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=0, processes=False, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
     ):
         assert not tell_packages(moto_stores, client)  # nobody is there

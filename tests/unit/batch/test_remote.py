@@ -35,7 +35,7 @@ def scheduler(tls: dict[str, str]) -> Iterator[str]:
     """A scheduler without workers, over TLS."""
     with dask.config.set(as_config(tls)):
         with LocalCluster(
-            n_workers=0, host="127.0.0.1", protocol="tls", security=Security(), dashboard_address=None
+            n_workers=0, host="127.0.0.1", protocol="tls", security=Security(), dashboard_address="127.0.0.1:0"
         ) as cluster:
             yield cluster.scheduler_address
 

@@ -43,7 +43,7 @@ def test_what_was_wanted_is_wanted_a_while_longer() -> None:
 def client() -> Iterator[Client]:
     """A scheduler that was set up, and one worker of two slots and five threads."""
     with LocalCluster(
-        n_workers=1, threads_per_worker=5, resources={"SLOT": 2}, processes=False, dashboard_address=None
+        n_workers=1, threads_per_worker=5, resources={"SLOT": 2}, processes=False, dashboard_address="127.0.0.1:0"
     ) as cluster:
         dask_setup(cluster.scheduler)
         with Client(cluster) as client:
