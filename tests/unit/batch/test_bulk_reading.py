@@ -117,14 +117,8 @@ def test_a_part_behind_the_place_of_a_cursor_is_read_anew(moto_stores: Stores) -
     assert cursors.read(first, ["year"])["year"].to_pylist() == list(range(50))
 
 
-def test_small_row_groups_that_follow_each_other_are_fetched_together(
-    moto_stores: Stores, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pieces = put(moto_stores, bodies(1_000), group_rows=10)
-    other = put(moto_stores, bodies(20), "other.parquet", group_rows=10)
-    cursors = Cursors(moto_stores.blobs)
-    cursors.read(pieces[0], ["year"])
-    cursors.read(other[0], ["year"])
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The bytes that each request for a part of a file asks for from now on."""
     asked: list[int] = []
     read_range = Blobs.read_range
 
@@ -133,6 +127,18 @@ def test_small_row_groups_that_follow_each_other_are_fetched_together(
         return read_range(blobs, ref, start, length, etag)
 
     monkeypatch.setattr(Blobs, "read_range", counted)
+    return asked
+
+
+def test_small_row_groups_that_follow_each_other_are_fetched_together(
+    moto_stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = put(moto_stores, bodies(1_000), group_rows=10)
+    other = put(moto_stores, bodies(20), "other.parquet", group_rows=10)
+    cursors = Cursors(moto_stores.blobs)
+    cursors.read(pieces[0], ["year"])
+    cursors.read(other[0], ["year"])
+    asked = requests(monkeypatch)
     first, last = cut(pieces[3], 4)[1], cut(pieces[90], 6)[0]
     assert first is not None
 
@@ -264,14 +270,7 @@ def test_an_import_reads_a_file_of_small_row_groups_with_few_requests(
     moto_stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     piece = put(moto_stores, bodies(2_000), group_rows=10)[0]
-    asked: list[int] = []
-    read_range = Blobs.read_range
-
-    def counted(blobs: Blobs, ref: BlobRef, start: int, length: int, etag: str) -> bytes:
-        asked.append(length)
-        return read_range(blobs, ref, start, length, etag)
-
-    monkeypatch.setattr(Blobs, "read_range", counted)
+    asked = requests(monkeypatch)
     file = RangeFile(moto_stores.blobs, piece.url, piece.etag, piece.size_bytes)
 
     parts = list(parquet_parts(file, piece.url, ["year", "body"]))
